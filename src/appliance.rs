@@ -1,0 +1,1 @@
+//! The service: wires the rooms together, and drains them in order.

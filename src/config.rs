@@ -1,0 +1,1 @@
+//! The configuration: a raw struct from the file and the environment, checked into settings for each room.

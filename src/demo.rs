@@ -1,0 +1,1 @@
+//! `sagitta demo`: the real service on synthetic patients.

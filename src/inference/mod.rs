@@ -1,0 +1,1 @@
+//! The models: their manifest, the engine that runs them, and what the machine can do.

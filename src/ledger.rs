@@ -1,0 +1,1 @@
+//! What was seen, what waits for the broker: SQLite.

@@ -1,0 +1,3 @@
+//! The `sagitta` program: parse, run, exit.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! From landmarks to numbers: pure functions, each with its source.

@@ -1,0 +1,1 @@
+//! Synthetic lateral cervical films with exact truth.

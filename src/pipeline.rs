@@ -1,0 +1,1 @@
+//! One radiograph from bytes to report.
