@@ -1,1 +1,19 @@
 //! Synthetic lateral cervical films with exact truth.
+//!
+//! A person ([`morphometry`]) has vertebrae ([`vertebra`], shapes of [`solid`]), is posed ([`spine`]), gets a head, a
+//! neck and shoulders ([`body`]), stands in a diverging beam ([`beam`]) and is developed ([`film`]); [`case`] draws all
+//! of it from one seed and keeps the truth. Nothing here comes from a scan: sizes are published means, shapes are
+//! formulas. What a phantom can and cannot show is told in `docs/phantoms.md`.
+
+pub mod beam;
+pub mod body;
+pub mod case;
+pub mod draw;
+pub mod film;
+mod marker;
+pub mod morphometry;
+pub mod solid;
+pub mod space;
+pub mod spine;
+pub mod truth;
+pub mod vertebra;

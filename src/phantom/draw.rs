@@ -1,0 +1,56 @@
+//! Random draws from a seed: the same seed gives the same film, on every machine and with any number of threads.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A stream of draws.
+#[derive(Debug, Clone)]
+pub struct Draw(ChaCha8Rng);
+
+impl Draw {
+    /// The stream `purpose` of `seed`: streams of one seed are independent, so that a draw added to one purpose does
+    /// not change the others.
+    pub fn new(seed: u64, purpose: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(purpose);
+        Self(rng)
+    }
+
+    /// Even between `low` and `high`.
+    pub fn even(&mut self, low: f32, high: f32) -> f32 {
+        low + (high - low) * self.0.random::<f32>()
+    }
+
+    /// Normal, cut off at 2.5 standard deviations.
+    pub fn normal(&mut self, mean: f32, sd: f32) -> f32 {
+        mean + sd * self.standard().clamp(-2.5, 2.5)
+    }
+
+    /// Standard normal (Box–Muller).
+    pub fn standard(&mut self) -> f32 {
+        let radius = (-2.0 * (1.0 - self.0.random::<f32>()).ln()).sqrt();
+        radius * (std::f32::consts::TAU * self.0.random::<f32>()).cos()
+    }
+
+    /// Two independent standard normal numbers for the price of one.
+    pub fn standard_pair(&mut self) -> (f32, f32) {
+        let radius = (-2.0 * (1.0 - self.0.random::<f32>()).ln()).sqrt();
+        let (s, c) = (std::f32::consts::TAU * self.0.random::<f32>()).sin_cos();
+        (radius * c, radius * s)
+    }
+
+    /// True with probability `p`.
+    pub fn chance(&mut self, p: f32) -> bool {
+        self.0.random::<f32>() < p
+    }
+
+    /// A whole number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        self.0.random_range(0..n.max(1))
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0.random()
+    }
+}

@@ -1,0 +1,161 @@
+//! The sizes of cervical vertebrae by level, sex and stature, and how people differ.
+//!
+//! The table is that of an average man of 175 cm, rounded to the half millimetre from the published ranges: depths,
+//! widths and canal after Panjabi et al. 1991 (*Spine* 16:861, twelve cadavers) and Francis 1955; heights from corner to
+//! corner after Gilad & Nissan 1986 (*Spine* 11:154, films of 157 men); the difference of the sexes after Vasavada et
+//! al. 2008 (*J Biomech* 41:114: women's vertebrae about a tenth smaller in depth at the same stature).
+//! Discs after Frobin et al. 2002. It is a plausible person, not a reference: nothing clinical is derived from it.
+
+use super::draw::Draw;
+
+/// C2, C3, C4, C5, C6, C7, T1: the levels that have a body here.
+pub const LEVELS: usize = 7;
+
+/// One vertebra's sizes, millimetres.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sizes {
+    /// Upper end-plate, front to back.
+    pub depth_upper: f32,
+    /// Lower end-plate, front to back.
+    pub depth_lower: f32,
+    /// Anterior wall.
+    pub height_anterior: f32,
+    /// Posterior wall.
+    pub height_posterior: f32,
+    /// Left to right.
+    pub width: f32,
+    /// Posterior wall to spinolaminar line.
+    pub canal_depth: f32,
+    /// Between the pedicles.
+    pub canal_width: f32,
+    /// Spinolaminar line to the tip of the spinous process.
+    pub spinous_length: f32,
+    /// How far the spinous process points below the horizontal, radians.
+    pub spinous_fall: f32,
+    /// The disc below, in its middle.
+    pub disc_below: f32,
+}
+
+#[rustfmt::skip]
+const MAN: [Sizes; LEVELS] = [
+    //   depth up, low      heights a, p     width  canal d, w   spinous length, fall    disc
+    sizes(13.0, 15.8,      15.5, 14.0,      18.0,  19.5, 24.5,  26.0, 0.20,             4.4), // C2, from the base of the dens
+    sizes(15.3, 16.0,      13.6, 13.9,      17.5,  17.6, 23.0,  21.0, 0.42,             4.7), // C3
+    sizes(15.6, 16.2,      13.0, 13.4,      18.0,  17.3, 24.5,  21.0, 0.42,             4.8), // C4
+    sizes(15.9, 16.9,      12.6, 13.0,      19.0,  17.4, 25.0,  23.5, 0.40,             4.9), // C5
+    sizes(16.6, 17.6,      12.9, 13.2,      21.0,  17.5, 25.5,  29.0, 0.38,             5.1), // C6
+    sizes(17.2, 17.2,      14.4, 14.6,      23.5,  16.9, 24.5,  37.0, 0.35,             4.9), // C7
+    sizes(17.0, 17.6,      15.8, 16.4,      26.0,  16.6, 21.5,  39.0, 0.55,             4.8), // T1
+];
+
+#[allow(clippy::too_many_arguments)] // A row of the table above.
+const fn sizes(
+    depth_upper: f32,
+    depth_lower: f32,
+    height_anterior: f32,
+    height_posterior: f32,
+    width: f32,
+    canal_depth: f32,
+    canal_width: f32,
+    spinous_length: f32,
+    spinous_fall: f32,
+    disc_below: f32,
+) -> Sizes {
+    Sizes {
+        depth_upper,
+        depth_lower,
+        height_anterior,
+        height_posterior,
+        width,
+        canal_depth,
+        canal_width,
+        spinous_length,
+        spinous_fall,
+        disc_below,
+    }
+}
+
+/// A person, as far as the bones can tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Person {
+    /// Of the skeleton.
+    pub female: bool,
+    /// Metres.
+    pub stature: f32,
+    /// Years.
+    pub age: f32,
+}
+
+impl Person {
+    /// An adult of any age.
+    pub fn drawn(draw: &mut Draw) -> Self {
+        let female = draw.chance(0.5);
+        let stature = draw.normal(if female { 1.63 } else { 1.76 }, 0.07);
+        Self { female, stature, age: draw.even(18.0, 88.0) }
+    }
+
+    /// The scale of lengths along the spine and across it.
+    fn scales(self) -> (f32, f32) {
+        let along = (self.stature / 1.75).powf(0.6) * if self.female { 0.965 } else { 1.0 };
+        let across = (self.stature / 1.75).powf(0.4) * if self.female { 0.91 } else { 1.0 };
+        (along, across)
+    }
+
+    /// The sizes of this person's vertebrae: what sex and stature explain, what all levels share, and what each has
+    /// for itself. `odd` (0 for the norm, 1 for the far ends) widens the spread.
+    pub fn vertebrae(self, draw: &mut Draw, odd: f32) -> [Sizes; LEVELS] {
+        let (along, across) = self.scales();
+        let spread = 1.0 + odd;
+        let mut shared = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.6, 1.5);
+        let (height, depth, width, spinous, disc) =
+            (shared(0.06), shared(0.07), shared(0.07), shared(0.12), shared(0.12));
+        let canal = draw.normal(1.0, 0.09 * spread);
+        MAN.map(|m| {
+            let mut own = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.6, 1.5);
+            let depth = across * depth * own(0.025);
+            let height = along * height * own(0.025);
+            Sizes {
+                depth_upper: m.depth_upper * depth * own(0.02),
+                depth_lower: m.depth_lower * depth * own(0.02),
+                height_anterior: m.height_anterior * height * own(0.03),
+                height_posterior: m.height_posterior * height * own(0.02),
+                width: m.width * across * width * own(0.03),
+                // The canal does not follow the body's depth: that is what Pavlov's ratio lives on.
+                canal_depth: (m.canal_depth * across.sqrt() * canal * own(0.035)).max(8.5),
+                canal_width: m.canal_width * across.sqrt() * own(0.03),
+                spinous_length: m.spinous_length * across * spinous * own(0.08),
+                spinous_fall: m.spinous_fall + 0.12 * (own(0.5) - 1.0),
+                disc_below: m.disc_below * along * disc * own(0.08),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_differ_but_stay_people() {
+        let mut draw = Draw::new(7, 0);
+        for _ in 0..200 {
+            let person = Person::drawn(&mut draw);
+            for s in person.vertebrae(&mut draw, 1.0) {
+                assert!((9.0..27.0).contains(&s.depth_lower), "{s:?}");
+                assert!((7.0..27.0).contains(&s.height_anterior), "{s:?}");
+                assert!((8.4..30.0).contains(&s.canal_depth), "{s:?}");
+                assert!(s.disc_below > 1.5, "{s:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn women_are_smaller_across() {
+        let sum = |female| {
+            let person = Person { female, stature: 1.7, age: 40.0 };
+            let mut draw = Draw::new(1, 0);
+            (0..50).map(|_| person.vertebrae(&mut draw, 0.0)[3].depth_lower).sum::<f32>()
+        };
+        assert!(sum(true) < 0.95 * sum(false));
+    }
+}

@@ -1,0 +1,274 @@
+//! One vertebra as a solid in its own frame, with the landmarks that belong to it.
+//!
+//! The origin is the centre of the body; x forwards, y to the left, z up along the body.
+
+use super::morphometry::Sizes;
+use super::solid::{BodyShape, Shape, Solid, Tissue};
+use super::space::{Frame, Vec3, v};
+
+/// A vertebra, unplaced: its solid's frame is the world.
+#[derive(Debug, Clone)]
+pub struct Bone {
+    /// The shape.
+    pub solid: Solid,
+    /// Antero-superior, antero-inferior, postero-superior, postero-inferior.
+    pub corners: [Vec3; 4],
+    /// The superior and inferior end of the spinolaminar line.
+    pub spinolaminar: [Vec3; 2],
+}
+
+/// How a bone departs from the textbook.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wear {
+    /// Length of the bony spurs at the front edges of the end-plates, upper and lower, mm.
+    pub spurs: (f32, f32),
+    /// Height of the uncinate processes, mm.
+    pub uncus: f32,
+    /// Cortex, mm.
+    pub cortex: f32,
+    /// Mineral of the cancellous bone, as a share of cortical bone.
+    pub cancellous: f32,
+    /// Rounding of the edges, mm.
+    pub round: f32,
+}
+
+/// Which kind of bone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// C2, with the dens.
+    Axis,
+    /// C3–C6, with a short, often forked spinous process.
+    Typical,
+    /// C7: a long spinous process.
+    Prominens,
+    /// T1: ribs begin.
+    Thoracic,
+}
+
+/// The body of `sizes`, with its mid-sagittal corners.
+fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
+    let mean = (sizes.depth_upper + sizes.depth_lower) / 2.0;
+    let back = -mean / 2.0;
+    let lean = (sizes.depth_lower - sizes.depth_upper) * 0.25;
+    let (a, p) = (sizes.height_anterior / 2.0, sizes.height_posterior / 2.0);
+    // The lower end-plate overhangs in front: its anterior edge hangs lower than its posterior one.
+    let lip = if kind == Kind::Thoracic { 0.2 } else { 0.9 };
+    BodyShape {
+        corners: [
+            (back + lean + sizes.depth_upper, a - 0.3),
+            (back - lean + sizes.depth_lower, -a - lip + 0.3),
+            (back + lean, p),
+            (back - lean, -p + 0.1),
+        ],
+        half_width: sizes.width / 2.0,
+        waist: 0.05 * mean,
+        vault: if kind == Kind::Thoracic { 0.8 } else { 1.3 },
+        hollow: 0.5,
+        uncus: if matches!(kind, Kind::Thoracic | Kind::Axis) { 0.0 } else { wear.uncus },
+        round: wear.round,
+    }
+}
+
+/// Builds the vertebra of `sizes`.
+pub fn bone(sizes: &Sizes, wear: &Wear, kind: Kind, grain: f32) -> Bone {
+    let shape = body(sizes, wear, kind);
+    let corners = [0, 1, 2, 3].map(|i| shape.corner(i));
+    let mut parts = vec![Shape::Body(shape)];
+    let lamina = Lamina::of(sizes, kind);
+    let mut pair = |shape: Shape| parts.extend([shape, shape.mirrored()]);
+    arch(sizes, &lamina, kind, &mut pair);
+    if kind == Kind::Axis {
+        facets_of_the_axis(sizes, &mut pair);
+    }
+    for (spur, corner, side) in [(wear.spurs.0, corners[0], 1.0), (wear.spurs.1, corners[1], -1.0)] {
+        if spur > 0.3 {
+            let tip = corner + v(spur, 2.0, 0.5 * spur * side);
+            pair(Shape::Rod { from: corner + v(-2.0, 2.0, -side), to: tip, radii: (1.7, 0.6), rise: 0.0 });
+        }
+    }
+    parts.extend(spinous_process(sizes, &lamina, kind));
+    if kind == Kind::Axis {
+        parts.extend(dens(sizes));
+    }
+    let solid = Solid {
+        parts,
+        holes: Vec::new(),
+        blend: 1.6,
+        tissue: Tissue::Bone { cortex: wear.cortex, cancellous: wear.cancellous },
+        frame: Frame::WORLD,
+        grain,
+    };
+    let spinolaminar = [lamina.half_height, -lamina.half_height].map(|dz| lamina.anterior_face(&solid, 0.85 * dz));
+    Bone { solid, corners, spinolaminar }
+}
+
+/// Where the two laminae meet in the mid-line.
+struct Lamina {
+    /// The middle of the plate, mid-sagittal.
+    junction: Vec3,
+    half_height: f32,
+    half_thickness: f32,
+    /// How much further back its lower edge lies than its upper one: laminae overlap like shingles.
+    shingle: f32,
+    /// Posterior wall of the body.
+    wall: f32,
+}
+
+impl Lamina {
+    fn of(sizes: &Sizes, kind: Kind) -> Self {
+        let wall = -(sizes.depth_upper + sizes.depth_lower) / 4.0;
+        let half_thickness = if kind == Kind::Axis { 2.1 } else { 1.6 };
+        let half_height = match kind {
+            Kind::Axis => 5.5,
+            Kind::Typical => 0.36 * sizes.height_posterior,
+            Kind::Prominens | Kind::Thoracic => 0.45 * sizes.height_posterior,
+        };
+        let junction = v(wall - sizes.canal_depth - half_thickness, 0.0, -0.18 * sizes.height_posterior);
+        Self { junction, half_height, half_thickness, shingle: 1.8, wall }
+    }
+
+    /// The place, `dz` above the junction, where the canal ends at the lamina: found on the finished solid.
+    fn anterior_face(&self, solid: &Solid, dz: f32) -> Vec3 {
+        let mut p = v(self.wall - 4.0, 0.0, self.junction.z + dz);
+        for _ in 0..200 {
+            let d = solid.distance(p);
+            if d < 0.01 || p.x < self.junction.x - 6.0 {
+                break;
+            }
+            p.x -= d.min(0.5);
+        }
+        p
+    }
+}
+
+fn arch(sizes: &Sizes, lamina: &Lamina, kind: Kind, pair: &mut impl FnMut(Shape)) {
+    let half_canal = sizes.canal_width / 2.0;
+    let h = sizes.height_posterior;
+    let pillar = v(lamina.wall - 8.0, half_canal + 4.8, -0.02 * h);
+    let pedicle = v(lamina.wall + 1.0, 0.36 * sizes.width, 0.16 * h);
+    pair(Shape::Rod { from: pedicle, to: pillar + v(2.0, -1.0, 0.1 * h), radii: (2.9, 3.1), rise: 0.06 * h });
+    let half_pillar = if kind == Kind::Thoracic { v(4.0, 4.6, 0.55 * h) } else { v(5.4, 5.0, 0.60 * h) };
+    pair(Shape::Block { centre: pillar, half: half_pillar, round: 3.4, shear: 0.72 });
+    // Two plates, the upper one further forward, make the shingle.
+    for (dz, dx) in [(0.5, lamina.shingle / 2.0), (-0.5, -lamina.shingle / 2.0)] {
+        let up = v(dx, 0.0, dz * lamina.half_height);
+        pair(Shape::Rod {
+            from: v(pillar.x - 4.5, half_canal + 1.5, pillar.z) + up,
+            to: lamina.junction + up,
+            radii: (lamina.half_thickness, lamina.half_thickness),
+            rise: lamina.half_height / 2.0,
+        });
+    }
+    // Transverse process: two tubercles with a groove between; on T1 a stout bar.
+    if kind == Kind::Thoracic {
+        let tip = v(lamina.wall - 10.0, 34.0, 3.0);
+        pair(Shape::Rod { from: pillar, to: tip, radii: (4.2, 4.0), rise: 0.0 });
+    } else {
+        let reach = if kind == Kind::Prominens { 31.0 } else { 25.0 };
+        let root = v(1.0, 0.45 * sizes.width, 0.0);
+        pair(Shape::Rod { from: root, to: v(-1.0, reach - 2.0, -2.5), radii: (1.3, 1.5), rise: 0.6 });
+        let rear = v(lamina.wall - 4.0, half_canal + 4.0, 0.0);
+        pair(Shape::Rod { from: rear, to: v(lamina.wall - 3.0, reach, -3.0), radii: (1.4, 1.7), rise: 0.4 });
+    }
+}
+
+fn spinous_process(sizes: &Sizes, lamina: &Lamina, kind: Kind) -> Vec<Shape> {
+    let (s, c) = sizes.spinous_fall.sin_cos();
+    let root = lamina.junction + v(-1.0, 0.0, -0.1 * lamina.half_height);
+    let tip = root + v(-c, 0.0, -s) * (sizes.spinous_length - 3.0);
+    let (thickness, rise) = match kind {
+        Kind::Axis => ((2.6, 3.0), 4.2),
+        Kind::Typical => ((1.8, 1.9), 2.2),
+        Kind::Prominens => ((2.2, 3.2), 3.2),
+        Kind::Thoracic => ((2.4, 3.4), 3.6),
+    };
+    let mut parts = vec![Shape::Rod { from: root, to: tip, radii: thickness, rise }];
+    match kind {
+        Kind::Axis | Kind::Typical => {
+            let fork = v(-2.0, 3.6, -1.6);
+            for to in [tip + fork, tip + fork.mirrored()] {
+                parts.push(Shape::Rod { from: tip, to, radii: (2.0, 1.8), rise: rise * 0.5 });
+            }
+        }
+        Kind::Prominens | Kind::Thoracic => {
+            parts.push(Shape::Ellipsoid { centre: tip, radii: v(3.6, 3.6, rise + 2.0) });
+        }
+    }
+    parts
+}
+
+fn dens(sizes: &Sizes) -> Vec<Shape> {
+    let k = sizes.depth_lower / 15.8;
+    let top = sizes.height_anterior / 2.0;
+    let (root, waist, tip) = (v(0.0, 0.0, top - 3.0), v(-0.8, 0.0, top + 4.5), v(-2.6, 0.0, top + 14.5 * k));
+    vec![
+        Shape::Rod { from: root, to: waist, radii: (5.8 * k, 4.9 * k), rise: 0.0 },
+        Shape::Rod { from: waist, to: tip, radii: (4.9 * k, 4.6 * k), rise: 0.0 },
+    ]
+}
+
+fn facets_of_the_axis(sizes: &Sizes, pair: &mut impl FnMut(Shape)) {
+    let top = sizes.height_anterior / 2.0;
+    pair(Shape::Ellipsoid { centre: v(-2.0, 11.0, top - 1.0), radii: v(8.5, 7.0, 4.6) });
+}
+
+/// C1: a ring without a body. The origin is the place of the dens.
+pub fn atlas(scale: f32, wear: &Wear, grain: f32) -> Solid {
+    let mut parts = vec![Shape::Ellipsoid { centre: v(9.6, 0.0, 0.5) * scale, radii: v(3.6, 5.0, 5.4) * scale }];
+    let mut pair = |shape: Shape| parts.extend([shape, shape.mirrored()]);
+    let mut run = |points: &[Vec3], radius: f32, rise: f32| {
+        for ends in points.windows(2) {
+            if let [from, to] = ends {
+                pair(Shape::Rod {
+                    from: *from * scale,
+                    to: *to * scale,
+                    radii: (radius * scale, radius * scale),
+                    rise,
+                });
+            }
+        }
+    };
+    run(&[v(9.3, 0.0, 0.5), v(7.5, 8.0, 0.5), v(3.0, 14.5, 0.5)], 2.7, 2.4);
+    run(
+        &[v(-6.0, 19.0, 1.0), v(-15.0, 18.0, 2.5), v(-23.0, 11.5, 2.0), v(-28.0, 3.0, 1.0), v(-29.5, 0.0, 0.5)],
+        2.6,
+        1.2,
+    );
+    run(&[v(-2.0, 20.0, -1.0), v(-4.0, 36.0, -2.0)], 3.6, 0.5);
+    pair(Shape::Ellipsoid { centre: v(-1.0, 17.5, 0.0) * scale, radii: v(9.5, 7.0, 8.0) * scale });
+    parts.push(Shape::Ellipsoid { centre: v(-30.5, 0.0, 0.2) * scale, radii: v(3.4, 3.5, 4.2) * scale });
+    Solid {
+        parts,
+        holes: Vec::new(),
+        blend: 1.8,
+        tissue: Tissue::Bone { cortex: wear.cortex, cancellous: wear.cancellous },
+        frame: Frame::WORLD,
+        grain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::draw::Draw;
+    use super::super::morphometry::Person;
+    use super::*;
+
+    const WEAR: Wear = Wear { spurs: (0.0, 0.0), uncus: 3.0, cortex: 0.8, cancellous: 0.25, round: 1.5 };
+
+    #[test]
+    fn landmarks_lie_on_the_bone_and_the_canal_is_as_deep_as_the_table_says() {
+        let person = Person { female: false, stature: 1.75, age: 40.0 };
+        let sizes = person.vertebrae(&mut Draw::new(3, 0), 0.0);
+        for (kind, s) in [(Kind::Axis, sizes[0]), (Kind::Typical, sizes[2]), (Kind::Prominens, sizes[5])] {
+            let bone = bone(&s, &WEAR, kind, 1.0);
+            for corner in [1, 3] {
+                assert!(bone.solid.distance(bone.corners[corner]).abs() < 0.8, "{kind:?} {corner}");
+            }
+            for end in bone.spinolaminar {
+                assert!(bone.solid.distance(end).abs() < 0.1, "{kind:?} {end:?}");
+                let depth = bone.corners[2].x.min(bone.corners[3].x) - end.x;
+                assert!((depth - s.canal_depth).abs() < 3.0, "{kind:?} {depth} {}", s.canal_depth);
+            }
+        }
+    }
+}
