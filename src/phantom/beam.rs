@@ -108,42 +108,67 @@ impl Thickness {
     }
 }
 
-/// What stands behind each pixel.
+/// A tissue's thickness on a film of its own, coarser than the real one by `coarseness`.
 #[derive(Debug, Clone)]
-pub struct Shadow {
-    /// Bone as millimetres of solid cortical bone, metal included by its density.
-    pub bone: Thickness,
-    /// Soft tissue as millimetres of water, air subtracted; on a coarser film of its own.
-    pub soft: Thickness,
-    /// How many pixels of `bone` one of `soft` spans.
-    pub coarseness: f32,
+pub struct Layer {
+    /// On its own pixels.
+    pub thickness: Thickness,
+    /// The film that those pixels belong to: the same film, coarser.
+    pub beam: Beam,
+    /// How many pixels of the real film one pixel spans.
+    coarseness: f32,
 }
 
-/// Pixels of the soft tissue's map, detector millimetres: nothing soft has a sharper edge.
-const SOFT_PIXEL: f32 = 1.6;
+impl Layer {
+    fn empty(beam: &Beam, sharpness: f32) -> Self {
+        let coarse = beam.at_pixel(sharpness.max(beam.pixel));
+        Self { thickness: Thickness::empty(coarse.size), coarseness: coarse.pixel / beam.pixel, beam: coarse }
+    }
+
+    /// The thickness at continuous pixel coordinates of the real film.
+    pub fn at(&self, x: f32, y: f32) -> f32 {
+        self.thickness.at(x / self.coarseness, y / self.coarseness)
+    }
+}
+
+/// What stands behind each pixel. Each layer has only the pixels that its tissue's finest detail needs.
+#[derive(Debug, Clone)]
+pub struct Shadow {
+    /// Spine, teeth and metal, as millimetres of solid cortical bone.
+    pub fine: Layer,
+    /// Skull, jaw and shoulders, likewise.
+    pub broad: Layer,
+    /// Soft tissue as millimetres of water, air subtracted.
+    pub soft: Layer,
+}
+
+/// Pixels of the layers, detector millimetres.
+const FINE: f32 = 0.28;
+const BROAD: f32 = 0.7;
+const SOFT: f32 = 1.6;
+/// Solids that are sampled at this or coarser belong to the broad layer, mm.
+const BROAD_GRAIN: f32 = 1.7;
 
 /// Casts the shadow of `solids`; textures come from `draw`.
 pub fn cast(solids: &[Solid], beam: &Beam, draw: &mut Draw) -> Shadow {
     let seeds: Vec<u64> = solids.iter().map(|_| draw.bits()).collect();
-    let soft_beam = beam.at_pixel(SOFT_PIXEL.max(beam.pixel));
-    let mut bone = Thickness::empty(beam.size);
-    let mut soft = Thickness::empty(soft_beam.size);
-    let mut air = Thickness::empty(soft_beam.size);
-    // Grids first, two at a time: they are the dear part, and independent of each other.
+    let (mut fine, mut broad) = (Layer::empty(beam, FINE), Layer::empty(beam, BROAD));
+    let (mut soft, mut air) = (Layer::empty(beam, SOFT), Layer::empty(beam, SOFT));
     let grids = in_parallel(solids.len(), |i| solids[i].sampled(&mut Draw::new(seeds[i], 0)));
     for (solid, grid) in solids.iter().zip(grids) {
         let Some(grid) = grid else { continue };
-        match solid.tissue {
-            Tissue::Bone { .. } | Tissue::Metal { .. } => march(solid, &grid, beam, &mut bone),
-            Tissue::Soft => march(solid, &grid, &soft_beam, &mut soft),
-            Tissue::Air => march(solid, &grid, &soft_beam, &mut air),
-        }
+        let layer = match solid.tissue {
+            Tissue::Bone { .. } if solid.grain >= BROAD_GRAIN => &mut broad,
+            Tissue::Bone { .. } | Tissue::Metal { .. } => &mut fine,
+            Tissue::Soft => &mut soft,
+            Tissue::Air => &mut air,
+        };
+        march(solid, &grid, &layer.beam, &mut layer.thickness);
     }
-    for (s, a) in soft.mm.iter_mut().zip(&air.mm) {
+    for (s, a) in soft.thickness.mm.iter_mut().zip(&air.thickness.mm) {
         *s = (*s - a).max(0.0);
     }
-    let coarseness = soft_beam.pixel / beam.pixel;
-    Shadow { bone, soft, coarseness }
+    Shadow { fine, broad, soft }
 }
 
 /// `job(0) … job(n − 1)` on all cores, in order.
@@ -205,28 +230,34 @@ fn path(solid: &Solid, grid: &Grid, source: Vec3, along: Vec3) -> f32 {
     let frame: &Frame = &solid.frame;
     let (from, along) = (frame.point_in(source), frame.direction_in(along));
     let Some((enter, leave)) = grid.bounds.clip(from, along) else { return 0.0 };
-    let step = 0.8 * grid.step();
+    let step = grid.step();
     let mut t = enter + 0.5 * step;
     let mut sum = 0.0;
+    let covered = |depth: f32| (0.5 - depth / step).clamp(0.0, 1.0);
     while t < leave {
         let (d, texture) = grid.at(from + along * t);
-        if d > 2.0 * step {
-            // Nothing nearer than d: skip ahead, a little less since some shapes only bound their distance.
+        if d > step {
+            // Nothing is nearer than d; a little less, since some shapes only bound their distance.
             t += (0.7 * d).max(step);
             continue;
         }
-        let covered = |depth: f32| (0.5 - depth / step).clamp(0.0, 1.0);
-        sum += match solid.tissue {
-            Tissue::Bone { cortex, cancellous } => {
-                let (all, core) = (covered(d), covered(d + cortex));
-                (all - core) + core * cancellous * texture
-            }
-            Tissue::Metal { density } => density * covered(d),
-            Tissue::Soft | Tissue::Air => covered(d),
+        // Deep inside nothing changes for a while, but for the texture.
+        let stride = match solid.tissue {
+            Tissue::Bone { cortex, .. } => (-0.7 * (d + cortex)).clamp(step, 2.0 * step),
+            _ => (-0.7 * d).max(step),
         };
-        t += step;
+        sum += stride
+            * match solid.tissue {
+                Tissue::Bone { cortex, cancellous } => {
+                    let (all, core) = (covered(d), covered(d + cortex));
+                    (all - core) + core * cancellous * texture
+                }
+                Tissue::Metal { density } => density * covered(d),
+                Tissue::Soft | Tissue::Air => covered(d),
+            };
+        t += stride;
     }
-    sum * step
+    sum
 }
 
 #[cfg(test)]
@@ -253,7 +284,7 @@ mod tests {
     fn a_ball_is_as_thick_as_its_diameter_and_magnified() {
         let solid = ball(Tissue::Metal { density: 1.0 });
         let shadow = cast(&[solid], &BEAM, &mut Draw::new(1, 0));
-        let at = |x: f32| shadow.bone.at(x, 100.0);
+        let at = |x: f32| shadow.fine.at(x, 100.0);
         assert!((at(100.0) - 20.0).abs() < 0.6, "{}", at(100.0));
         // Radius 10 mm × 1.2 / 0.5 mm = 24 pixels.
         assert!(at(100.0 + 23.0) > 2.0 && at(100.0 + 25.0) < 0.5);

@@ -138,7 +138,7 @@ impl Patient {
         let beam = beam(&spine, self.facing, pixel_mm, self.odd, &mut draw);
         let look = look(blemish, self.odd, &mut draw);
         let mut shadow = cast(&solids, &beam, &mut stream(stream::TEXTURE));
-        marker::stamp(&mut shadow.bone, &beam, &look, &mut draw);
+        marker::stamp(&mut shadow.fine, &look, &mut draw);
         let points = landmarks(&spine).map(|p| beam.project(p));
         let probes: Vec<(f32, f32)> = points.iter().map(|p| (p.x as f32, p.y as f32)).collect();
         let noise = draw.bits();

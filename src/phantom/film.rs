@@ -68,7 +68,7 @@ fn primary(bone: f32, soft: f32) -> f32 {
     at(0) + at(1)
 }
 
-/// Develops `shadow`, whose bone map has the film's pixels. `neck` is the film's rectangle around C1–C7 in pixels
+/// Develops `shadow`. `neck` is the film's rectangle around C1–C7 in pixels
 /// (left, top, right, bottom), by which the window is set; `probes` are pixels whose contrast is wanted.
 pub fn develop(
     shadow: &Shadow,
@@ -81,8 +81,8 @@ pub fn develop(
     let width = beam.size.0;
     let reference = primary(0.0, NECK);
     let at = |x: usize, y: usize| {
-        let soft = shadow.soft.at((x as f32 + 0.5) / shadow.coarseness, (y as f32 + 0.5) / shadow.coarseness);
-        primary(shadow.bone.mm[y * width + x], soft) / reference
+        let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
+        primary(shadow.fine.at(x, y) + shadow.broad.at(x, y), shadow.soft.at(x, y)) / reference
     };
     let mut signal = Thickness::empty(beam.size);
     for (y, row) in signal.mm.chunks_exact_mut(width).enumerate() {

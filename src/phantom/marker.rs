@@ -1,6 +1,6 @@
 //! The lead letter that tells the side: L or R, of thick strokes, in a corner of the collimated field.
 
-use super::beam::{Beam, Thickness};
+use super::beam::Layer;
 use super::draw::Draw;
 use super::film::Look;
 
@@ -18,10 +18,11 @@ const R: [Stroke; 5] = [
 const LEAD: f32 = 45.0;
 
 /// Lays a letter on the film in most cases, some mirrored, as they come.
-pub fn stamp(bone: &mut Thickness, beam: &Beam, look: &Look, draw: &mut Draw) {
+pub fn stamp(layer: &mut Layer, look: &Look, draw: &mut Draw) {
     if draw.chance(0.15) {
         return;
     }
+    let (beam, bone) = (&layer.beam, &mut layer.thickness);
     let letter: &[Stroke] = if draw.chance(0.5) { &L } else { &R };
     let (w, h) = (beam.size.0 as f32, beam.size.1 as f32);
     let [left, top, right, bottom] = look.collimation.map(|e| e.clamp(0.0, 1.0));

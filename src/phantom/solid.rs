@@ -197,6 +197,9 @@ pub struct Solid {
     pub grain: f32,
 }
 
+/// Samples a side of the blocks that are looked at as a whole before each sample is.
+const BLOCK: usize = 6;
+
 /// A solid's distances on a regular grid.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -231,19 +234,45 @@ impl Solid {
                 ((b.low + b.high) * 0.5, (b.high - b.low).length() / 2.0, s)
             })
             .collect();
-        let mut distance = Vec::with_capacity(nx * ny * nz);
-        for z in 0..nz {
-            for y in 0..ny {
-                for x in 0..nx {
-                    let p = bounds.low + v(x as f32, y as f32, z as f32) * step;
-                    let mut d = f32::MAX;
-                    for (centre, radius, shape) in &near {
-                        let at_least = (p - *centre).length() - radius;
-                        if at_least < d + self.blend {
-                            d = smooth_min(d, shape.distance(p), self.blend);
+        let exact = |p: Vec3| {
+            let mut d = f32::MAX;
+            for (centre, radius, shape) in &near {
+                if (p - *centre).length() - radius < d + self.blend {
+                    d = smooth_min(d, shape.distance(p), self.blend);
+                }
+            }
+            self.holes.iter().fold(d, |d, s| d.max(-s.distance(p)))
+        };
+        // Only near the surface is the distance wanted exactly: a block that lies wholly outside or deep inside takes
+        // that of its centre, made so much smaller that a marching ray never oversteps.
+        let mut distance = vec![0.0f32; nx * ny * nz];
+        let reach = BLOCK as f32 * step * 0.87;
+        let skin = match self.tissue {
+            Tissue::Bone { cortex, .. } => cortex + 2.0 * step,
+            _ => 2.0 * step,
+        };
+        let blocks = |n: usize| (0..n).step_by(BLOCK).map(move |from| (from, (from + BLOCK).min(n)));
+        for (z0, z1) in blocks(nz) {
+            for (y0, y1) in blocks(ny) {
+                for (x0, x1) in blocks(nx) {
+                    let middle = v((x0 + x1 - 1) as f32, (y0 + y1 - 1) as f32, (z0 + z1 - 1) as f32) * (0.5 * step);
+                    let d = exact(bounds.low + middle);
+                    let far = if d > reach + step {
+                        Some((d - reach).min(0.75 * d))
+                    } else if d < -(reach + skin) {
+                        Some(d + reach)
+                    } else {
+                        None
+                    };
+                    for z in z0..z1 {
+                        for y in y0..y1 {
+                            let line = (z * ny + y) * nx;
+                            for (x, slot) in (x0..x1).zip(&mut distance[line + x0..line + x1]) {
+                                *slot =
+                                    far.unwrap_or_else(|| exact(bounds.low + v(x as f32, y as f32, z as f32) * step));
+                            }
                         }
                     }
-                    distance.push(self.holes.iter().fold(d, |d, s| d.max(-s.distance(p))));
                 }
             }
         }
@@ -262,28 +291,27 @@ impl Grid {
         self.step
     }
 
-    /// The distance and the texture at `p`, trilinear; outside the box the border's.
+    /// The distance at `p`, trilinear, and the texture, that of the nearest sample; outside the box the border's.
     pub fn at(&self, p: Vec3) -> (f32, f32) {
         let q = (p - self.bounds.low) * (1.0 / self.step);
         let [nx, ny, nz] = self.size;
         let split = |x: f32, n: usize| {
             let x = x.clamp(0.0, (n - 1) as f32 - 1e-3);
-            (x as usize, x.fract())
+            let whole = x as usize;
+            (whole, x - whole as f32)
         };
         let ((x, fx), (y, fy), (z, fz)) = (split(q.x, nx), split(q.y, ny), split(q.z, nz));
         let base = (z * ny + y) * nx + x;
-        let cell = |values: &[f32]| {
-            let line = |i: usize| values[i] + (values[i + 1] - values[i]) * fx;
-            let plane = |i: usize| {
-                let (a, b) = (line(i), line(i + nx));
-                a + (b - a) * fy
-            };
-            let (a, b) = (plane(base), plane(base + nx * ny));
-            a + (b - a) * fz
+        let pair = |i: usize| match self.distance.get(i..i + 2) {
+            Some([a, b]) => a + (b - a) * fx,
+            _ => 0.0,
         };
-        let distance = cell(&self.distance);
-        let texture = if self.texture.is_empty() || distance > 0.5 { 1.0 } else { cell(&self.texture) };
-        (distance, texture)
+        let plane = |i: usize| {
+            let (a, b) = (pair(i), pair(i + nx));
+            a + (b - a) * fy
+        };
+        let (a, b) = (plane(base), plane(base + nx * ny));
+        (a + (b - a) * fz, self.texture.get(base).copied().unwrap_or(1.0))
     }
 }
 
