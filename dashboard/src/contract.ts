@@ -1,0 +1,176 @@
+/**
+ * The payloads as the page uses them, after `parse.ts` has read them.
+ *
+ * The names are those of the wire (CONTRACT: `sagitta.report/1`). What the wire may leave out is `null` here, never
+ * `undefined` and never a made-up value. These types carry no behaviour.
+ */
+
+export const REPORT_SCHEMA = "sagitta.report/1";
+
+export const VERDICTS = ["accept", "review", "repeat", "not_applicable"] as const;
+/** `unknown` is a word that this page does not know; the word itself is in `Quality.verdict_word`. */
+export type Verdict = (typeof VERDICTS)[number] | "unknown";
+
+export type Unit = "deg" | "mm" | "ratio";
+
+export interface Report {
+  readonly schema: string;
+  readonly report_id: string;
+  readonly seq: number | null;
+  readonly historical: boolean;
+  readonly device: string;
+  readonly source: Source;
+  /** Local time of the modality, without a zone. */
+  readonly acquired_at: string | null;
+  /** Milliseconds since 1970, UTC. */
+  readonly received_at: number | null;
+  readonly image: Image;
+  readonly view: View;
+  readonly landmarks: readonly Landmark[];
+  readonly measurements: readonly Measurement[];
+  readonly findings: readonly Finding[];
+  readonly quality: Quality;
+  readonly engine: Engine;
+  readonly timing_ms: Timing;
+  readonly notice: string | null;
+}
+
+export interface Source {
+  readonly file: string;
+  readonly sha256: string | null;
+  readonly format: string | null;
+  readonly sop_instance_uid: string | null;
+  readonly study_key: string | null;
+  readonly patient: string | null;
+}
+
+export interface Image {
+  readonly width: number | null;
+  readonly height: number | null;
+  /** Millimetres a pixel. */
+  readonly spacing_mm: number | null;
+  readonly spacing_source: string | null;
+}
+
+export interface View {
+  readonly position: string;
+  readonly facing: string | null;
+}
+
+export interface Landmark {
+  readonly vertebra: string;
+  readonly corner: string;
+  readonly x: number;
+  readonly y: number;
+  readonly sigma_px: number | null;
+  readonly confidence: number | null;
+  readonly stage: string | null;
+}
+
+/** Lower and upper end of the interval that holds the truth in nine films of ten. */
+export type Interval = readonly [number, number];
+
+interface MeasurementHead {
+  readonly name: string;
+  /** `C5`, `C5-C6`, or `null` for the whole neck. */
+  readonly level: string | null;
+  readonly unit: Unit | string;
+}
+
+/** A number exists exactly where it may be shown: a withheld measurement has none. */
+export type Measurement =
+  | (MeasurementHead & { readonly status: "ok"; readonly value: number; readonly ci90: Interval | null; readonly reason: null })
+  | (MeasurementHead & { readonly status: "unreliable"; readonly value: number; readonly ci90: Interval | null; readonly reason: string })
+  | (MeasurementHead & { readonly status: "withheld"; readonly value: null; readonly ci90: null; readonly reason: string });
+
+export interface Finding {
+  readonly name: string;
+  readonly level: string | null;
+  readonly present: boolean;
+  readonly certainty: "clear" | "borderline" | string;
+  readonly threshold: number | null;
+  readonly detail: string | null;
+}
+
+export interface Reason {
+  readonly code: string;
+  readonly dicom_code: string | null;
+  readonly text: string;
+}
+
+export interface Quality {
+  readonly verdict: Verdict;
+  /** The verdict as it stood on the wire. */
+  readonly verdict_word: string;
+  readonly reasons: readonly Reason[];
+  readonly c7_visibility: string | null;
+  /** The exposure in one word. */
+  readonly exposure: string | null;
+}
+
+export interface Engine {
+  readonly provider: string | null;
+  readonly precision: string | null;
+  /** Role, or role and short hash, as text. */
+  readonly models: readonly string[];
+}
+
+export type Timing = Readonly<Partial<Record<"settle" | "decode" | "detect" | "measure" | "total", number>>>;
+
+export const APPLIANCE_STATES = ["starting", "building_engines", "online", "degraded", "offline"] as const;
+export type ApplianceState = (typeof APPLIANCE_STATES)[number] | "unknown";
+
+export interface Status {
+  readonly state: ApplianceState;
+  readonly state_word: string;
+  readonly since: number | null;
+  readonly detail: string | null;
+}
+
+export interface Fault {
+  readonly file: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string | null;
+  /** Where the file was put. */
+  readonly put: string | null;
+  readonly at: number | null;
+}
+
+/** A retained payload whose inside the page shows as it is: leaves as text, nothing interpreted. */
+export type Leaves = readonly (readonly [path: string, value: string])[];
+
+export interface Info {
+  readonly version: string | null;
+  readonly leaves: Leaves;
+}
+
+export interface Health {
+  /** Films that were no lateral neck, since the appliance began to count. */
+  readonly not_applicable: number | null;
+  readonly leaves: Leaves;
+}
+
+export interface Study {
+  readonly study_key: string;
+  readonly summary: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** What `GET /api/config` answers. */
+export interface PageConfig {
+  readonly version: string;
+  /** The first part of every topic. */
+  readonly prefix: string;
+  readonly devices: readonly string[];
+  readonly broker: Broker | null;
+}
+
+/** Where the broker listens for WebSockets: a whole address, or a port on the page's own host. */
+export interface Broker {
+  readonly url: string | null;
+  readonly port: number | null;
+  readonly path: string;
+  /** MQTT 5, or 4 for MQTT 3.1.1. */
+  readonly protocol: 4 | 5;
+}

@@ -1,0 +1,102 @@
+/**
+ * The connection to the broker: the only place that knows the MQTT client.
+ *
+ * States: connecting → connected ⇄ lost. It reconnects by itself for as long as the page is open, subscribes anew on
+ * every connection (the session is clean: what was missed comes from the appliance's memory), and never throws into
+ * the client's loop.
+ */
+
+import mqtt, { type MqttClient } from "mqtt";
+
+import type { Broker, PageConfig } from "./contract.ts";
+import type { Link } from "./store.ts";
+import { subscriptions } from "./topics.ts";
+
+/** A broker that comes back finds its pages spread over this time, not all at once. */
+const RECONNECT_MS = { least: 1500, most: 3000 } as const;
+const CONNECT_TIMEOUT_MS = 8000;
+/** A dead peer is noticed within one and a half of this. */
+const KEEPALIVE_S = 20;
+/** The largest packet taken: a report is some 20 KiB, an overlay at most 256 KiB. */
+const MAX_PACKET = 2 * 1024 * 1024;
+
+export interface Listener {
+  link(link: Link): void;
+  /** Subscribed: from here on nothing is missed. */
+  ready(): void;
+  message(topic: string, payload: Uint8Array): void;
+}
+
+/** The broker's address as seen from the page at `location`. */
+export function brokerUrl(broker: Broker, location: { readonly protocol: string; readonly hostname: string }): string {
+  if (broker.url !== null) return broker.url;
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return `${scheme}://${location.hostname}:${broker.port}${broker.path}`;
+}
+
+/** Keeps a connection until the answer is called. */
+export function connect(url: string, protocol: Broker["protocol"], config: PageConfig, listener: Listener): () => void {
+  const client = mqtt.connect(url, {
+    protocolVersion: protocol,
+    clientId: `sagitta-page-${randomId()}`,
+    clean: true,
+    keepalive: KEEPALIVE_S,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    reconnectPeriod: RECONNECT_MS.least + Math.random() * (RECONNECT_MS.most - RECONNECT_MS.least),
+    // Without this a broker that refuses once (it is still starting) is never asked again.
+    reconnectOnConnackError: true,
+    resubscribe: false,
+    // The other choice makes a worker from a blob, which the page's security policy forbids.
+    timerVariant: "native",
+    ...(protocol === 5 ? { properties: { maximumPacketSize: MAX_PACKET } } : {}),
+  });
+  let detail: string | null = null;
+  const tell = (state: Link["state"]): void => listener.link({ state, since: Date.now(), detail });
+
+  client.on("connect", () => {
+    detail = null;
+    subscribe(client, config, (problem) => {
+      if (problem === null) {
+        tell("connected");
+        listener.ready();
+      } else {
+        detail = problem;
+        tell("lost");
+      }
+    });
+  });
+  client.on("close", () => tell("lost"));
+  client.on("error", (error) => {
+    detail = error.message;
+    tell("lost");
+  });
+  client.on("message", (topic, payload) => {
+    try {
+      listener.message(topic, payload);
+    } catch (error) {
+      console.error("A message could not be handled.", topic, error);
+    }
+  });
+  // A laptop that wakes up or a cable that is plugged in again need not wait for the next attempt.
+  const hurry = (): void => {
+    if (!client.connected && !client.disconnecting) client.reconnect();
+  };
+  window.addEventListener("online", hurry);
+  tell("connecting");
+  return () => {
+    window.removeEventListener("online", hurry);
+    client.end(true);
+  };
+}
+
+function subscribe(client: MqttClient, config: PageConfig, done: (problem: string | null) => void): void {
+  client.subscribe(subscriptions(config), { qos: 1 }, (error, granted) => {
+    const refused = (granted ?? []).filter((grant) => grant.qos >= 0x80).map((grant) => grant.topic);
+    if (error) done(`The broker refused the subscription: ${error.message}`);
+    else done(refused.length > 0 ? `The broker refused ${refused.join(", ")}.` : null);
+  });
+}
+
+function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

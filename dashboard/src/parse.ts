@@ -1,0 +1,271 @@
+/**
+ * Reads payloads: `unknown` in, a checked type or a plain reason out. Nothing here throws.
+ *
+ * Rules: a field that may be missing becomes `null`; an addition to `/1` is ignored; a measurement whose number and
+ * status contradict each other is withheld; another schema is named, not guessed at. Text is cut to a length that no
+ * honest payload reaches, so that a hostile one cannot push the rest off the screen.
+ */
+
+import {
+  APPLIANCE_STATES, REPORT_SCHEMA, VERDICTS,
+  type ApplianceState, type Broker, type Engine, type Fault, type Finding, type Health, type Image, type Info, type Interval,
+  type Landmark, type Leaves, type Measurement, type PageConfig, type Quality, type Reason, type Report, type Source,
+  type Status, type Study, type Timing, type Verdict, type View,
+} from "./contract.ts";
+
+const MAX_NAME = 300;
+const MAX_TEXT = 2000;
+/** Far beyond the 15 quantities times 6 levels of a report. */
+const MAX_ITEMS = 500;
+const MAX_LEAVES = 80;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+const fields = (value: unknown): Fields => (isFields(value) ? value : {});
+const text = (value: unknown, max = MAX_NAME): string | null => (typeof value === "string" && value !== "" ? cut(value, max) : null);
+const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value.slice(0, MAX_ITEMS) : []);
+const cut = (value: string, max: number): string => (value.length > max ? `${value.slice(0, max)}…` : value);
+
+/** An instant as milliseconds since 1970, from RFC 3339 with its zone. */
+export function instant(value: unknown): number | null {
+  const time = typeof value === "string" ? Date.parse(value) : NaN;
+  return Number.isFinite(time) ? time : null;
+}
+
+/** What became of a payload that should be a report. */
+export type ReportResult =
+  | { readonly kind: "report"; readonly report: Report }
+  | { readonly kind: "unknown_schema"; readonly schema: string; readonly id: string }
+  | { readonly kind: "malformed"; readonly problem: string };
+
+/** Reads a report, already parsed as JSON. */
+export function parseReport(value: unknown): ReportResult {
+  if (!isFields(value)) return { kind: "malformed", problem: "the report is not a JSON object" };
+  const schema = text(value["schema"]);
+  if (schema === null) return { kind: "malformed", problem: "the report names no schema" };
+  const report_id = text(value["report_id"]);
+  if (schema !== REPORT_SCHEMA) return { kind: "unknown_schema", schema, id: report_id ?? "" };
+  const device = text(value["device"]);
+  if (report_id === null) return { kind: "malformed", problem: "the report has no report_id" };
+  if (device === null) return { kind: "malformed", problem: "the report has no device" };
+  const report: Report = {
+    schema,
+    report_id,
+    seq: number(value["seq"]),
+    historical: value["historical"] === true,
+    device,
+    source: source(fields(value["source"])),
+    acquired_at: text(value["acquired_at"]),
+    received_at: instant(value["received_at"]),
+    image: image(fields(value["image"])),
+    view: view(fields(value["view"])),
+    landmarks: list(value["landmarks"]).flatMap(landmark),
+    measurements: list(value["measurements"]).flatMap(measurement),
+    findings: list(value["findings"]).flatMap(finding),
+    quality: quality(fields(value["quality"])),
+    engine: engine(fields(value["engine"])),
+    timing_ms: timing(fields(value["timing_ms"])),
+    notice: text(value["notice"], MAX_TEXT),
+  };
+  return { kind: "report", report };
+}
+
+function source(from: Fields): Source {
+  return {
+    file: text(from["file"]) ?? "",
+    sha256: text(from["sha256"]),
+    format: text(from["format"]),
+    sop_instance_uid: text(from["sop_instance_uid"]),
+    study_key: text(from["study_key"]),
+    patient: text(from["patient"]),
+  };
+}
+
+function image(from: Fields): Image {
+  const spacing = from["spacing_mm"];
+  return {
+    width: number(from["width"]),
+    height: number(from["height"]),
+    spacing_mm: number(Array.isArray(spacing) ? spacing[0] : spacing),
+    spacing_source: text(from["spacing_source"]),
+  };
+}
+
+function view(from: Fields): View {
+  return { position: text(from["position"]) ?? "unknown", facing: text(from["facing"]) };
+}
+
+function landmark(value: unknown): Landmark[] {
+  const from = fields(value);
+  const [vertebra, corner, x, y] = [text(from["vertebra"]), text(from["corner"]), number(from["x"]), number(from["y"])];
+  if (vertebra === null || corner === null || x === null || y === null) return [];
+  return [{
+    vertebra, corner, x, y,
+    sigma_px: number(from["sigma_px"]), confidence: number(from["confidence"]), stage: text(from["stage"]),
+  }];
+}
+
+function interval(value: unknown): Interval | null {
+  const [low, high] = [number(list(value)[0]), number(list(value)[1])];
+  return low !== null && high !== null && low <= high ? [low, high] : null;
+}
+
+function measurement(raw: unknown): Measurement[] {
+  const from = fields(raw);
+  const name = text(from["name"]);
+  if (name === null) return [];
+  const head = { name, level: text(from["level"]), unit: text(from["unit"]) ?? "" };
+  const status = text(from["status"]);
+  const reason = text(from["reason"], MAX_TEXT);
+  const value = number(from["value"]);
+  const ci90 = interval(from["ci90"]);
+  if (status === "withheld") {
+    return [{ ...head, status, value: null, ci90: null, reason: reason ?? "No reason was given." }];
+  }
+  if (value === null) {
+    return [{ ...head, status: "withheld", value: null, ci90: null, reason: reason ?? "The report carries no number here." }];
+  }
+  if (status === "ok") return [{ ...head, status, value, ci90, reason: null }];
+  if (status === "unreliable") return [{ ...head, status, value, ci90, reason: reason ?? "No reason was given." }];
+  return [{ ...head, status: "unreliable", value, ci90, reason: `This page does not know the status “${status ?? ""}”.` }];
+}
+
+function finding(value: unknown): Finding[] {
+  const from = fields(value);
+  const name = text(from["name"]);
+  if (name === null || typeof from["present"] !== "boolean") return [];
+  return [{
+    name,
+    level: text(from["level"]),
+    present: from["present"],
+    certainty: text(from["certainty"]) ?? "unknown",
+    threshold: number(from["threshold"]),
+    detail: text(from["detail"], MAX_TEXT),
+  }];
+}
+
+function quality(from: Fields): Quality {
+  const word = text(from["verdict"]) ?? "";
+  const exposure = from["exposure"];
+  return {
+    verdict: known(VERDICTS, word) ?? ("unknown" satisfies Verdict),
+    verdict_word: word,
+    reasons: list(from["reasons"]).flatMap(reason),
+    c7_visibility: text(from["c7_visibility"]),
+    exposure: text(exposure) ?? text(fields(exposure)["state"]),
+  };
+}
+
+function reason(value: unknown): Reason[] {
+  const from = fields(value);
+  const code = text(from["code"]) ?? "";
+  const words = text(from["text"], MAX_TEXT);
+  return code === "" && words === null ? [] : [{ code, dicom_code: text(from["dicom_code"]), text: words ?? code }];
+}
+
+function engine(from: Fields): Engine {
+  return { provider: text(from["provider"]), precision: text(from["precision"]), models: models(from["models"]) };
+}
+
+/** Models come as `{role: hash}` or as a list of objects with `role` and `sha256`. */
+function models(value: unknown): readonly string[] {
+  const named = (role: string | null, hash: string | null): string[] =>
+    role === null ? [] : [hash === null ? role : `${role} ${hash.slice(0, 12)}`];
+  if (isFields(value)) return Object.entries(value).slice(0, MAX_ITEMS).flatMap(([role, hash]) => named(text(role), text(hash)));
+  return list(value).flatMap((model) => {
+    const from = fields(model);
+    return typeof model === "string" ? named(text(model), null) : named(text(from["role"]), text(from["sha256"]));
+  });
+}
+
+function timing(from: Fields): Timing {
+  const steps = ["settle", "decode", "detect", "measure", "total"] as const;
+  return Object.fromEntries(steps.flatMap((step) => {
+    const ms = number(from[step]);
+    return ms === null ? [] : [[step, ms]];
+  }));
+}
+
+/** Reads `P/status`. */
+export function parseStatus(value: unknown): Status | null {
+  if (!isFields(value)) return null;
+  const word = text(value["state"]);
+  if (word === null) return null;
+  return {
+    state: known(APPLIANCE_STATES, word) ?? ("unknown" satisfies ApplianceState),
+    state_word: word,
+    since: instant(value["since"]),
+    detail: text(value["detail"], MAX_TEXT),
+  };
+}
+
+/** Reads `P/fault`. */
+export function parseFault(value: unknown): Fault | null {
+  if (!isFields(value)) return null;
+  return {
+    file: text(value["file"]) ?? text(value["name"]) ?? text(fields(value["source"])["file"]) ?? "",
+    code: text(value["code"]) ?? "",
+    reason: text(value["reason"], MAX_TEXT) ?? "",
+    remedy: text(value["remedy"], MAX_TEXT),
+    put: text(value["put"]) ?? text(value["moved_to"]) ?? text(value["quarantine"]),
+    at: instant(value["at"]) ?? instant(value["received_at"]),
+  };
+}
+
+/** Reads `P/info`. */
+export function parseInfo(value: unknown): Info | null {
+  return isFields(value) ? { version: text(value["version"]), leaves: leaves(value) } : null;
+}
+
+/** Reads `P/health`. */
+export function parseHealth(value: unknown): Health | null {
+  if (!isFields(value)) return null;
+  const count = number(value["not_applicable"]) ?? number(fields(value["films"])["not_applicable"]);
+  return { not_applicable: count, leaves: leaves(value) };
+}
+
+/** Reads `P/study/<study_key>`. */
+export function parseStudy(study_key: string, value: unknown): Study | null {
+  if (!isFields(value)) return null;
+  const lines = (from: unknown): string[] => {
+    const one = text(from, MAX_TEXT);
+    return one !== null ? [one] : list(from).flatMap((line) => text(line, MAX_TEXT) ?? []);
+  };
+  return { study_key, summary: lines(value["summary"]), missing: lines(value["missing"] ?? value["missing_views"]) };
+}
+
+/** Every number, text and truth value of a payload with the path that leads to it. */
+export function leaves(value: unknown): Leaves {
+  const found: [string, string][] = [];
+  const walk = (path: string, at: unknown, depth: number): void => {
+    if (found.length >= MAX_LEAVES || depth > 6) return;
+    if (Array.isArray(at)) at.forEach((item, i) => walk(`${path} ${i + 1}`.trim(), item, depth + 1));
+    else if (isFields(at)) Object.entries(at).forEach(([key, item]) => walk(`${path} ${cut(key, 60)}`.trim(), item, depth + 1));
+    else if (at !== null && at !== undefined && at !== "") found.push([path, cut(String(at), MAX_NAME)]);
+  };
+  walk("", value, 0);
+  return found;
+}
+
+/** Reads the answer of `GET /api/config`, or says what is wrong with it. */
+export function parseConfig(value: unknown): PageConfig | string {
+  const from = fields(value);
+  const prefix = text(from["prefix"]);
+  const devices = list(from["devices"]).flatMap((device) => text(device) ?? []);
+  if (prefix === null) return "the configuration names no topic prefix";
+  if (devices.length === 0) return "the configuration names no device";
+  return { version: text(from["version"]) ?? "", prefix, devices, broker: broker(from["broker"]) };
+}
+
+function broker(value: unknown): Broker | null {
+  const from = fields(value);
+  const [url, port] = [text(from["url"]), number(from["port"])];
+  if (url === null && port === null) return null;
+  return { url, port, path: text(from["path"]) ?? "/mqtt", protocol: number(from["protocol"]) === 4 ? 4 : 5 };
+}
+
+function known<T extends string>(words: readonly T[], word: string): T | null {
+  return words.find((candidate) => candidate === word) ?? null;
+}

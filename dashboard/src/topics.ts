@@ -1,0 +1,35 @@
+/** The topics of the contract: `P` is `<prefix>/<device>`. This is the only place where they are spelled. */
+
+import type { PageConfig } from "./contract.ts";
+
+/** What a topic carries. */
+export type Subject =
+  | { readonly kind: "status" | "info" | "health" | "report" | "fault"; readonly device: string }
+  | { readonly kind: "study" | "overlay"; readonly device: string; readonly key: string };
+
+/** Everything the page listens to. */
+export function subscriptions(config: Pick<PageConfig, "prefix" | "devices">): string[] {
+  // `status` stands first so that the badge is right before the first report arrives.
+  const parts = ["status", "info", "health", "study/+", "fault", "overlay/+", "report"];
+  return config.devices.flatMap((device) => parts.map((part) => `${config.prefix}/${device}/${part}`));
+}
+
+/** What `topic` is about, or `null` where it is none of ours. */
+export function subjectOf(prefix: string, topic: string): Subject | null {
+  if (!topic.startsWith(`${prefix}/`)) return null;
+  const [device, kind, key, ...more] = topic.slice(prefix.length + 1).split("/");
+  if (device === undefined || device === "" || more.length > 0) return null;
+  switch (kind) {
+    case "status":
+    case "info":
+    case "health":
+    case "report":
+    case "fault":
+      return key === undefined ? { kind, device } : null;
+    case "study":
+    case "overlay":
+      return key !== undefined && key !== "" ? { kind, device, key } : null;
+    default:
+      return null;
+  }
+}

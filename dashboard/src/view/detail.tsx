@@ -1,0 +1,210 @@
+/** One film: the verdict for the other end of the room, then why, then the drawing, then the numbers. */
+
+import type { Finding, Report, Study } from "../contract.ts";
+import { ago, brief, duration, moment, quantity } from "../format.ts";
+import { LIVE } from "../route.ts";
+import { cid7011, findings, plain, positions, quantities, verdicts } from "../words.ts";
+import { VerdictSign } from "./icons.tsx";
+import { headline } from "./list.tsx";
+import { Levels, WholeNeck } from "./measurements.tsx";
+import { Overlay } from "./overlay.tsx";
+
+interface Props {
+  readonly report: Report;
+  readonly overlay: string | undefined;
+  readonly study: Study | undefined;
+  /** Whether the view follows the newest film. */
+  readonly following: boolean;
+  /** Why a newer film may exist that the page has not heard of; `null` while all is live. */
+  readonly doubt: string | null;
+  readonly now: number;
+}
+
+export function Detail({ report, overlay, study, following, doubt, now }: Props) {
+  return (
+    <article class={`detail verdict-${report.quality.verdict}`} data-detail={report.report_id} aria-labelledby="verdict-title">
+      <Hero report={report} following={following} doubt={doubt} now={now} />
+      <div class="detail-body">
+        <div class="pair">
+          <Overlay key={`${report.device}/${report.report_id}`} report={report} live={overlay} />
+          <div class="beside">
+            <Reasons report={report} />
+            {study !== undefined && <StudyCard study={study} />}
+            <WholeNeck measurements={report.measurements} />
+            <Findings findings={report.findings} />
+          </div>
+        </div>
+        <Levels measurements={report.measurements} />
+        <Facts report={report} />
+      </div>
+    </article>
+  );
+}
+
+function Hero({ report, following, doubt, now }: Pick<Props, "report" | "following" | "doubt" | "now">) {
+  const { verdict, verdict_word } = report.quality;
+  const words = verdicts[verdict];
+  return (
+    <div class="hero" data-doubt={doubt === null ? undefined : "true"}>
+      {doubt !== null && following && <p class="hero-doubt">{doubt}</p>}
+      {!following && (
+        <a class="back" href={LIVE}>
+          <span aria-hidden="true">←</span> Newest film
+        </a>
+      )}
+      <div class="hero-main">
+        <div>
+          <div class="hero-verdict">
+            <VerdictSign verdict={verdict} />
+            <h2 id="verdict-title" class="payload">
+              {verdict === "unknown" && verdict_word !== "" ? plain(verdict_word) : words.name}
+            </h2>
+          </div>
+          <p class="hero-todo">{words.todo}</p>
+        </div>
+        <dl class="hero-numbers">
+          {headline(report).map((m) => (
+            <div key={m.name}>
+              <dt>{quantities[m.name]?.short ?? plain(m.name)}</dt>
+              <dd>
+                {m.status === "withheld" ? <span class="hero-withheld">withheld</span> : brief(m)}
+                {m.status === "unreliable" && <small>unreliable</small>}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+      <p class="hero-film">
+        <span class="hero-file payload" title={report.source.file}>{report.source.file || "unnamed file"}</span>
+        <span>{[moment(report.received_at, now), ago(report.received_at, now)].filter(Boolean).join(" · ")}</span>
+        <span class="payload">{positions[report.view.position] ?? report.view.position}</span>
+        {report.historical && <span>delivered late</span>}
+      </p>
+    </div>
+  );
+}
+
+function Reasons({ report }: { readonly report: Report }) {
+  const { reasons, c7_visibility, exposure } = report.quality;
+  const c7 = c7_visibility === null ? "not told" : { full: "whole", partial: "partly hidden", hidden: "hidden" }[c7_visibility] ?? c7_visibility;
+  return (
+    <section class="card" aria-labelledby="reasons-title">
+      <h3 id="reasons-title">{reasons.length === 0 ? "The film" : "Why, and what to do"}</h3>
+      {reasons.length === 0 ? (
+        <p class="quiet">{report.quality.verdict === "accept" ? "Nothing speaks against this film." : "No reason was given."}</p>
+      ) : (
+        <ul class="reasons">
+          {reasons.map((reason, i) => (
+            <li key={i}>
+              <p class="payload">{reason.text}</p>
+              <small class="payload">
+                {plain(reason.code)}
+                {reason.dicom_code !== null && ` · DICOM ${reason.dicom_code}${cid7011[reason.dicom_code] ? `, ${cid7011[reason.dicom_code]}` : ""}`}
+              </small>
+            </li>
+          ))}
+        </ul>
+      )}
+      <dl class="pairs">
+        <dt>C7</dt>
+        <dd class="payload">{c7}</dd>
+        <dt>Exposure</dt>
+        <dd class="payload">{exposure === null || exposure === "unknown" ? "not told" : { good: "good", under: "too little dose", over: "too much dose" }[exposure] ?? exposure}</dd>
+      </dl>
+    </section>
+  );
+}
+
+function StudyCard({ study }: { readonly study: Study }) {
+  if (study.summary.length === 0 && study.missing.length === 0) return null;
+  return (
+    <section class="card" aria-labelledby="study-title">
+      <h3 id="study-title">This patient’s films together</h3>
+      {study.summary.map((line, i) => (
+        <p key={i} class="payload">
+          {line}
+        </p>
+      ))}
+      {study.missing.length > 0 && (
+        <p class="payload">
+          <b>Still missing:</b> {study.missing.map((view) => positions[view]?.toLowerCase() ?? view).join(", ")}
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Findings({ findings: all }: { readonly findings: readonly Finding[] }) {
+  if (all.length === 0) return null;
+  // What is there comes first, then what lies too near to the threshold to be sure of.
+  const rank = (f: Finding): number => (f.present ? 0 : f.certainty === "borderline" ? 1 : 2);
+  return (
+    <section class="card" aria-labelledby="findings-title">
+      <h3 id="findings-title">Findings</h3>
+      <ul class="findings">
+        {[...all].sort((a, b) => rank(a) - rank(b)).map((finding, i) => (
+          <FindingLine key={i} finding={finding} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function FindingLine({ finding }: { readonly finding: Finding }) {
+  const words = findings[finding.name];
+  const threshold = finding.threshold === null ? null : quantity(finding.threshold, words?.unit ?? "");
+  const told = threshold === null ? null : (words?.threshold(threshold) ?? `threshold ${threshold}`);
+  const borderline = finding.certainty === "borderline";
+  const answer = `${finding.present ? "Present" : "Not present"}${borderline ? ", borderline" : ""}`;
+  return (
+    <li data-finding={finding.name} data-present={finding.present} data-certainty={finding.certainty}>
+      <span class={`answer${finding.present ? " present" : ""}${borderline ? " borderline" : ""}`}>{answer}</span>
+      <span>
+        <b class="payload">{words?.name ?? plain(finding.name)}</b>
+        {finding.level !== null && <span class="payload"> {finding.level.replace("-", "–")}</span>}
+        {told !== null && <small class="payload">{told}</small>}
+        {borderline && <small>The interval crosses the threshold.</small>}
+        {finding.certainty !== "clear" && !borderline && <small class="payload">certainty: {plain(finding.certainty)}</small>}
+        {finding.detail !== null && <small class="payload">{finding.detail}</small>}
+      </span>
+    </li>
+  );
+}
+
+function Facts({ report }: { readonly report: Report }) {
+  const { engine, timing_ms: timing, image } = report;
+  const steps = (["settle", "decode", "detect", "measure"] as const).flatMap((step) => {
+    const ms = timing[step];
+    return ms === undefined ? [] : [`${step} ${duration(ms)}`];
+  });
+  const spacing = image.spacing_mm === null
+    ? "unknown: lengths are withheld"
+    : `${image.spacing_mm.toFixed(4)} mm a pixel${image.spacing_source === null ? "" : `, ${plain(image.spacing_source).toLowerCase()}`}`;
+  const rows: readonly (readonly [string, string | null])[] = [
+    ["Taken", report.acquired_at?.replace("T", " ") ?? null],
+    ["Patient", report.source.patient],
+    ["Size", image.width === null || image.height === null ? null : `${image.width} × ${image.height} pixels`],
+    ["Scale", spacing],
+    ["Facing", report.view.facing],
+    ["Engine", [engine.provider, engine.precision].filter(Boolean).join(", ") || null],
+    ["Models", engine.models.join(", ") || null],
+    ["Took", timing.total === undefined ? null : `${duration(timing.total)}${steps.length > 0 ? ` (${steps.join(", ")})` : ""}`],
+    ["Report", report.report_id],
+  ];
+  return (
+    <section class="card facts" aria-labelledby="facts-title">
+      <h3 id="facts-title">How this was made</h3>
+      <dl class="pairs">
+        {rows.map(([name, value]) =>
+          value === null ? null : (
+            <>
+              <dt>{name}</dt>
+              <dd class="payload">{value}</dd>
+            </>
+          ),
+        )}
+      </dl>
+      {report.notice !== null && <p class="notice payload">{report.notice}</p>}
+    </section>
+  );
+}

@@ -1,0 +1,280 @@
+/** The built page in a real Chromium, fed by a real mosquitto over WebSocket. */
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+
+import type { Browser, Page } from "playwright-core";
+
+import { fault, morning, notANeck, repeat, report, review, status } from "../support/fixtures.ts";
+import { drawFilm } from "../support/film.ts";
+import { Appliance, Mosquitto, Voice, launchChromium } from "../support/processes.ts";
+
+let browser: Browser;
+let broker: Mosquitto;
+let voice: Voice;
+let film: Buffer;
+
+before(async () => {
+  browser = await launchChromium();
+  film = await drawFilm(browser);
+});
+after(() => browser?.close());
+
+beforeEach(async () => {
+  broker = await Mosquitto.start();
+  voice = await Voice.connect(broker);
+});
+afterEach(async () => {
+  await voice?.close();
+  await broker?.close();
+});
+
+/** Opens the page beside an appliance that remembers `reports`, and fails the test on any error in the page. */
+async function opened(
+  reports: Record<string, unknown>[], use: (page: Page, appliance: Appliance) => Promise<void>, protocol: 4 | 5 = 5,
+): Promise<void> {
+  const appliance = await Appliance.start({ ws: broker.ws, protocol });
+  appliance.reports = reports;
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) errors.push(message.text());
+  });
+  const outside: string[] = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(appliance.url) && !request.url().startsWith("blob:")) outside.push(request.url());
+  });
+  try {
+    await page.goto(appliance.url);
+    await page.locator("[data-link=connected]").waitFor();
+    await use(page, appliance);
+    assert.deepEqual(errors, [], "the page threw or broke its security policy");
+    assert.deepEqual(outside, [], "the page asked for something from outside");
+  } finally {
+    await page.close();
+    await appliance.close();
+  }
+}
+
+const rows = (page: Page) => page.locator("a.row");
+const row = (page: Page, seq: number) => page.locator(`[data-report="r-${String(seq).padStart(6, "0")}"]`);
+const detailOf = (page: Page, seq: number) => page.locator(`[data-detail="r-${String(seq).padStart(6, "0")}"]`);
+
+/** The verdict counts as the header tells them. */
+async function counts(page: Page): Promise<Record<string, string>> {
+  const all = await page.locator("[data-count]").evaluateAll((items) => items.map((item) => [item.getAttribute("data-count"), item.querySelector("b")?.textContent]));
+  return Object.fromEntries(all);
+}
+
+describe("the page", () => {
+  for (const protocol of [5, 4] as const) {
+    test(`shows a published report with verdict, numbers, reasons and overlay (MQTT ${protocol === 5 ? "5" : "3.1.1"})`, () =>
+      opened([], async (page) => {
+        await page.getByText("No film yet").waitFor();
+        await voice.say("report", repeat(3));
+        await voice.say("overlay/r-000003", film);
+        await detailOf(page, 3).waitFor();
+        assert.equal(await page.locator(".hero h2").innerText(), "Repeat");
+        assert.match(await page.locator(".reasons").innerText(), /C7 is cut off at the lower edge[\s\S]*DICOM 111209, positioning/);
+        assert.match(await row(page, 3).innerText(), /Repeat[\s\S]*CR1003\.dcm[\s\S]*Extension[\s\S]*C2–C6[\s\S]*5\.8°/);
+        const image = page.locator("[data-overlay=live] img");
+        await image.waitFor();
+        assert.match(await image.getAttribute("src") ?? "", /^blob:/);
+        assert.equal(await image.evaluate(async (img: HTMLImageElement) => { await img.decode(); return img.naturalWidth; }), 1000);
+        assert.match(await page.title(), /^Repeat · room-1/);
+        assert.match(await page.locator("p.spoken[role=status]").innerText(), /New film: Repeat/);
+      }, protocol));
+  }
+
+  test("shows what is withheld and unreliable with its reason, and never a number for it", () =>
+    opened([repeat(1), review(2)], async (page) => {
+      const cobb = page.locator("table.whole [data-measurement=c2_c7_cobb]");
+      await detailOf(page, 2).waitFor();
+      assert.equal(await cobb.getAttribute("data-status"), "unreliable");
+      assert.match(await cobb.innerText(), /Unreliable: C7 is partly hidden[\s\S]*3\.4°[\s\S]*−1\.8 … 8\.6/);
+      await row(page, 1).click();
+      await detailOf(page, 1).waitFor();
+      assert.equal(await cobb.getAttribute("data-status"), "withheld");
+      assert.match(await cobb.innerText(), /Withheld: C7 lies outside the exposed field\./);
+      assert.doesNotMatch(await cobb.locator("td").first().innerText(), /\d/);
+      const slip = page.locator("td[data-measurement=slip_distance]").first();
+      assert.equal(await slip.locator("span").first().textContent(), "–2", "a dash that points at note 2");
+      assert.match(await page.locator(".notes").innerText(), /C7 lies outside the exposed field\.[\s\S]*no trustworthy millimetre scale/);
+    }));
+
+  test("shows findings with threshold and certainty", () =>
+    opened([review(2)], async (page) => {
+      const first = page.locator("[data-finding]").first();
+      assert.equal(await first.getAttribute("data-finding"), "sagittal_imbalance", "what is present stands first");
+      assert.match(await first.innerText(), /Present, borderline[\s\S]*Sagittal imbalance[\s\S]*SVA above 40\.0\smm[\s\S]*crosses the threshold/);
+    }));
+
+  test("is filled from the appliance's memory when it is opened late, with stored overlays", () =>
+    opened(morning(), async (page, appliance) => {
+      await rows(page).nth(19).waitFor();
+      assert.equal(await rows(page).count(), 20);
+      await page.locator("[data-overlay=missing]").waitFor();
+      appliance.overlays.set("r-000018", film);
+      await row(page, 18).click();
+      const image = page.locator("[data-overlay=stored] img");
+      await image.waitFor();
+      assert.match(await image.getAttribute("src") ?? "", /^\/api\/reports\/r-000018\/overlay$/);
+      assert.equal(await image.evaluate(async (img: HTMLImageElement) => { await img.decode(); return img.naturalWidth; }), 1000);
+    }));
+
+  test("fetches earlier films on demand until there are no more", () =>
+    opened(Array.from({ length: 120 }, (_, i) => report(i)), async (page) => {
+      await rows(page).nth(49).waitFor();
+      assert.equal(await rows(page).count(), 50);
+      for (const expected of [100, 120]) {
+        await page.getByRole("button", { name: "Earlier films" }).click();
+        await rows(page).nth(expected - 1).waitFor();
+        assert.equal(await rows(page).count(), expected);
+      }
+      assert.equal(await page.getByRole("button", { name: "Earlier films" }).count(), 0);
+    }));
+
+  test("recovers from a broker that goes and comes back: nothing missed, nothing doubled", () =>
+    opened([report(1)], async (page, appliance) => {
+      await voice.say("report", report(2));
+      await row(page, 2).waitFor();
+      await broker.stop();
+      await page.locator("[data-link=lost]").waitFor();
+      await page.locator(".hero-doubt").getByText("A newer one may exist").waitFor();
+      // Measured while the page was cut off: it is only in the appliance's memory.
+      appliance.reports = [report(1), report(2), review(3)];
+      await broker.start();
+      await page.locator("[data-link=connected]").waitFor();
+      await row(page, 3).waitFor();
+      await voice.say("report", review(3));
+      await voice.say("report", report(2));
+      await voice.say("report", report(4));
+      await row(page, 4).waitFor();
+      assert.deepEqual(await rows(page).evaluateAll((all) => all.map((a) => a.getAttribute("data-report"))), ["r-000004", "r-000003", "r-000002", "r-000001"]);
+      assert.equal(await page.locator(".hero-doubt").count(), 0);
+      assert.deepEqual(await counts(page), { accept: "3", review: "1", repeat: "0", not_applicable: "0" });
+    }));
+
+  test("counts verdicts; films that are no neck are only counted", () =>
+    opened([], async (page) => {
+      for (const payload of [report(1), report(2), review(3), repeat(4), notANeck(5), notANeck(5), notANeck(6), report(7)]) await voice.say("report", payload);
+      await row(page, 7).waitFor();
+      assert.deepEqual(await counts(page), { accept: "3", review: "1", repeat: "1", not_applicable: "2" });
+      assert.equal(await rows(page).count(), 5);
+      await voice.say("health", { not_applicable: 9 }, true);
+      await page.locator("[data-count=not_applicable]").getByText("9").waitFor();
+    }));
+
+  test("shows hostile text as text", () =>
+    opened([], async (page) => {
+      const evil = `<img src=x onerror="window.owned=1"><script>window.owned=1</script>`;
+      const turned = "\u202Eabc";
+      await voice.say("report", report(1, {
+        source: { file: `dir/${evil.replaceAll("/", "∕")}`, patient: evil, study_key: "k", format: evil },
+        acquired_at: evil, notice: evil + turned,
+        view: { position: evil, facing: "javascript:window.owned=1" },
+        measurements: [{ name: evil, level: null, value: 1, unit: evil, status: "ok" }, { name: evil, level: `${evil}-x`, value: 1, unit: "mm", status: evil }],
+        findings: [{ name: evil, level: evil, present: true, certainty: evil, threshold: 1, detail: evil }],
+        quality: { verdict: evil, reasons: [{ code: evil, dicom_code: evil, text: evil }], c7_visibility: evil, exposure: evil },
+        engine: { provider: evil, precision: evil, models: [{ role: evil, sha256: evil }] },
+      }));
+      await voice.say("fault", fault(evil, { code: evil, reason: evil, remedy: evil, put: evil }));
+      await voice.say("study/k", { summary: evil, missing: [evil] }, true);
+      await voice.say("status", { state: evil, since: "2025-03-04T06:58:03Z", detail: evil }, true);
+      await page.locator("[data-faults]").waitFor();
+      await page.locator("#study-title").waitFor();
+      await page.getByText("could not be measured").click();
+      assert.match(await page.locator(".notice").innerText(), /<img src=x onerror/);
+      assert.equal(await page.locator("#root script, #root img[src=x], #root [onerror]").count(), 0);
+      assert.equal(await page.evaluate(() => (window as unknown as { owned?: number }).owned), undefined);
+      const sideways = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      assert.equal(sideways, false, "long text pushes the page sideways");
+    }));
+
+  test("tells of an unknown schema calmly and goes on", () =>
+    opened([report(1)], async (page) => {
+      await voice.say("report", { ...report(2), schema: "sagitta.report/2" });
+      await voice.say("report", "{ this is no JSON");
+      await voice.say("overlay/r-1", "no picture");
+      await voice.say("report", report(3));
+      await row(page, 3).waitFor();
+      assert.match(await page.locator("[data-stranger]").innerText(), /1 report came in a form this page does not know \(sagitta\.report\/2\)/);
+      assert.match(await page.locator("[data-unreadable='2']").innerText(), /2 messages could not be read/);
+      assert.equal(await rows(page).count(), 2);
+    }));
+
+  test("shows the appliance's state, also when told before the page was opened", async () => {
+    await voice.say("status", status("degraded", "TensorRT refused FP16"), true);
+    await opened([report(1)], async (page) => {
+      const badge = page.locator("[data-appliance]");
+      await page.locator("[data-appliance=degraded]").waitFor();
+      assert.match(await badge.innerText(), /room-1 Degraded[\s\S]*since .*07:58 · TensorRT refused FP16/);
+      await voice.say("status", status("offline"), true);
+      await page.locator("[data-appliance=offline]").waitFor();
+      await page.locator(".hero-doubt").getByText("The appliance is offline").waitFor();
+    });
+  });
+
+  test("shows faults calmly, and a repeated one once", () =>
+    opened([], async (page) => {
+      await voice.say("fault", fault("2025-03-04/CR2001.dcm"));
+      await voice.say("fault", fault("2025-03-04/CR2001.dcm"));
+      await voice.say("fault", fault("2025-03-04/CR2002.dcm"));
+      await page.locator("[data-faults='2']").waitFor();
+      await page.getByText("2 files could not be measured").click();
+      assert.match(await page.locator("[data-fault]").first().innerText(), /CR2002\.dcm[\s\S]*Truncated[\s\S]*ends 1 204 112 bytes before/);
+    }));
+
+  test("follows the newest film until one is chosen, and back", () =>
+    opened([report(1), report(2)], async (page) => {
+      await detailOf(page, 2).waitFor();
+      await row(page, 1).click();
+      await detailOf(page, 1).waitFor();
+      await voice.say("report", repeat(3));
+      await row(page, 3).waitFor();
+      assert.equal(await detailOf(page, 1).count(), 1, "a chosen film is not taken away");
+      await page.getByRole("link", { name: "Newest film" }).click();
+      await detailOf(page, 3).waitFor();
+      await page.goBack();
+      await detailOf(page, 1).waitFor();
+    }));
+
+  test("can be walked through by keyboard", () =>
+    opened([report(1), report(2), report(3)], async (page) => {
+      await rows(page).first().focus();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      await detailOf(page, 1).waitFor();
+      await page.keyboard.press("Home");
+      await page.keyboard.press("Enter");
+      await detailOf(page, 3).waitFor();
+    }));
+
+  test("fits a phone without scrolling sideways", () =>
+    opened([...morning(), repeat(30)], async (page) => {
+      await page.setViewportSize({ width: 360, height: 740 });
+      const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+      assert.equal(await fits(), true);
+      await row(page, 30).click();
+      await page.getByRole("link", { name: "Newest film" }).waitFor();
+      assert.equal(await fits(), true);
+      assert.equal(await rows(page).first().isVisible(), false);
+    }));
+});
+
+describe("without the appliance's memory", () => {
+  test("shows what comes live, says that earlier films are missing, and fetches them later", () =>
+    opened([], async (page) => {
+      let down = true;
+      await page.route("**/api/reports?*", (route) => (down ? route.fulfill({ status: 503, body: "{}" }) : route.continue()));
+      await page.reload();
+      await page.locator("[data-link=connected]").waitFor();
+      await page.locator("[data-history=failed]").waitFor();
+      await voice.say("report", report(1));
+      await row(page, 1).waitFor();
+      down = false;
+      await page.locator("[data-history=failed]").waitFor({ state: "detached" });
+    }));
+});

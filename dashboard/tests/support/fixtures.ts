@@ -1,0 +1,149 @@
+/** Payloads as the contract writes them. Realistic numbers, invented patients. */
+
+type Json = Record<string, unknown>;
+
+export const NOTICE =
+  "A measuring aid, not a diagnosis. The models were trained on synthetic films and are not cleared for clinical use; " +
+  "a qualified reader must check every number on the film.";
+
+const SEGMENTS = ["C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7"];
+const VERTEBRAE = ["C3", "C4", "C5", "C6", "C7"];
+
+export function ok(name: string, level: string | null, value: number, unit: string, half: number): Json {
+  return { name, level, value, unit, ci90: [value - half, value + half], status: "ok", reason: null };
+}
+
+export function withheld(name: string, level: string | null, unit: string, reason: string): Json {
+  return { name, level, value: null, unit, ci90: null, status: "withheld", reason };
+}
+
+export function unreliable(name: string, level: string | null, value: number, unit: string, half: number, reason: string): Json {
+  return { ...ok(name, level, value, unit, half), status: "unreliable", reason };
+}
+
+/** The full table of one neck; `shift` makes necks differ. */
+export function measurements(shift = 0): Json[] {
+  const each = (names: string[], levels: string[], make: (i: number, j: number) => [number, string, number]): Json[] =>
+    names.flatMap((name, i) => levels.map((level, j) => ok(name, level, ...make(i, j))));
+  return [
+    ok("c2_c7_cobb", null, 12.4 - shift, "deg", 2.1),
+    ok("c2_c6_cobb", null, 9.8 - shift, "deg", 1.8),
+    ok("c2_slope", null, 11.2 + shift / 2, "deg", 1.1),
+    ok("c7_slope", null, 22.6 - shift / 2, "deg", 1.9),
+    ok("sva", null, 18.7 + shift, "mm", 1.4),
+    ...each(["segmental_angle"], SEGMENTS, (_, j) => [2.1 + 0.4 * j - shift / 5, "deg", 1.3]),
+    ...each(["slip_distance"], SEGMENTS, (_, j) => [0.4 - 0.3 * j, "mm", 0.5]),
+    ...each(["slip_angle"], SEGMENTS, (_, j) => [3.3 - 0.6 * j, "deg", 1.2]),
+    ...each(["sdvb"], VERTEBRAE, (_, j) => [16.2 + 0.3 * j, "mm", 0.4]),
+    ...each(["sdvc"], VERTEBRAE, (_, j) => [15.1 + 0.1 * j, "mm", 0.7]),
+    ...each(["pavlov"], VERTEBRAE, (_, j) => [0.93 - 0.01 * j, "ratio", 0.05]),
+    ...each(["disc_height_anterior", "disc_height_middle", "disc_height_posterior"], SEGMENTS, (i, j) => [5.6 - 0.7 * i + 0.1 * j, "mm", 0.5]),
+    ...each(["body_wedge"], VERTEBRAE, (_, j) => [-1.4 + 0.5 * j, "deg", 1.0]),
+  ];
+}
+
+export function findings(): Json[] {
+  return [
+    { name: "severe_kyphosis", level: null, present: false, certainty: "clear", threshold: -13 },
+    { name: "sagittal_imbalance", level: null, present: false, certainty: "clear", threshold: 40 },
+    { name: "developmental_canal_stenosis", level: "C3-C5", present: false, certainty: "clear", threshold: 0.75 },
+  ];
+}
+
+/** A good neutral film; whatever is in `change` takes the place of the field of that name. */
+export function report(seq: number, change: Json = {}): Json {
+  const received = new Date(Date.UTC(2025, 2, 4, 9, 0, 0) + seq * 97_000);
+  return {
+    schema: "sagitta.report/1",
+    report_id: `r-${String(seq).padStart(6, "0")}`,
+    seq,
+    historical: false,
+    device: "room-1",
+    source: {
+      file: `2025-03-04/CR${String(1000 + seq)}.dcm`,
+      sha256: String(seq).padStart(64, "0"),
+      format: "dicom",
+      sop_instance_uid: `2.25.1000${seq}`,
+      study_key: `st-${Math.floor(seq / 3)}`,
+      patient: `p-${(seq * 7919).toString(16)}`,
+    },
+    acquired_at: "2025-03-04T10:00:12",
+    received_at: received.toISOString(),
+    image: { width: 2500, height: 3000, spacing_mm: 0.1431, spacing_source: "pixel_spacing_calibrated" },
+    view: { position: "neutral", facing: "left" },
+    landmarks: [{ vertebra: "C3", corner: "antero_superior", x: 1012.4, y: 900.1, sigma_px: 2.2, confidence: 0.97, stage: "global" }],
+    measurements: measurements(),
+    findings: findings(),
+    quality: { verdict: "accept", reasons: [], c7_visibility: "full", exposure: "good" },
+    engine: { provider: "cpu", precision: "fp32", models: [{ role: "detector", sha256: "a".repeat(64) }] },
+    timing_ms: { settle: 210, decode: 180, detect: 640, measure: 3, total: 1090 },
+    notice: NOTICE,
+    ...change,
+  };
+}
+
+export function review(seq: number, change: Json = {}): Json {
+  const hidden = "C7 is partly hidden by the shoulders; the number rests on a landmark that was guessed.";
+  return report(seq, {
+    measurements: measurements(9).map((m) =>
+      m["name"] === "c2_c7_cobb" ? unreliable("c2_c7_cobb", null, 3.4, "deg", 5.2, hidden)
+      : m["name"] === "c7_slope" ? unreliable("c7_slope", null, 18.1, "deg", 4.9, hidden)
+      : m["level"] === "C6-C7" ? { ...m, status: "unreliable", reason: hidden } : m),
+    findings: [
+      { name: "sagittal_imbalance", level: null, present: true, certainty: "borderline", threshold: 40, detail: "SVA 41.2 mm" },
+      ...findings().filter((f) => f["name"] !== "sagittal_imbalance"),
+    ],
+    quality: {
+      verdict: "review",
+      reasons: [{ code: "c7_partly_hidden", dicom_code: "111209", text: "The shoulders cover the lower half of C7. Next time let both shoulders hang, with a weight in each hand." }],
+      c7_visibility: "partial",
+      exposure: "good",
+    },
+    view: { position: "flexion", facing: "left" },
+    ...change,
+  });
+}
+
+export function repeat(seq: number, change: Json = {}): Json {
+  const cut = "C7 lies outside the exposed field.";
+  const spacing = "The film carries no trustworthy millimetre scale.";
+  return report(seq, {
+    image: { width: 2500, height: 3000, spacing_mm: null, spacing_source: null },
+    measurements: measurements(4).map((m) =>
+      m["unit"] === "mm" ? withheld(String(m["name"]), m["level"] as string | null, "mm", spacing)
+      : m["name"] === "c2_c7_cobb" || m["name"] === "c7_slope" || m["level"] === "C7" || m["level"] === "C6-C7"
+        ? withheld(String(m["name"]), m["level"] as string | null, String(m["unit"]), cut) : m),
+    findings: [],
+    quality: {
+      verdict: "repeat",
+      reasons: [
+        { code: "level_cut_off", dicom_code: "111209", text: "C7 is cut off at the lower edge of the film. Move the field 4 cm down and open the collimation so that T1 is on the film." },
+        { code: "under_exposed", dicom_code: "111211", text: "The film is under-exposed (deviation index −4.1). Raise the mAs or let the automatic exposure control use the middle chamber." },
+      ],
+      c7_visibility: "hidden",
+      exposure: { state: "under", deviation_index: -4.1 },
+    },
+    view: { position: "extension", facing: "left" },
+    ...change,
+  });
+}
+
+export const notANeck = (seq: number): Json =>
+  report(seq, { measurements: [], findings: [], landmarks: [], quality: { verdict: "not_applicable", reasons: [], c7_visibility: null, exposure: "unknown" } });
+
+export const status = (state: string, detail: string | null = null): Json => ({ state, since: "2025-03-04T06:58:03Z", detail });
+
+export const fault = (file: string, change: Json = {}): Json => ({
+  file,
+  code: "truncated",
+  reason: "The file ends 1 204 112 bytes before its pixel data does.",
+  remedy: "Send the film again from the modality; the transfer was cut short.",
+  put: "quarantine/CR2001.dcm",
+  at: "2025-03-04T09:12:44Z",
+  ...change,
+});
+
+/** Twenty films of a morning: mostly good, as it should be. */
+export function morning(): Json[] {
+  return Array.from({ length: 20 }, (_, i) => (i % 9 === 4 ? repeat(i) : i % 5 === 2 ? review(i) : report(i, { measurements: measurements(i % 7) })));
+}

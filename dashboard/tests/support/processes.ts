@@ -1,0 +1,189 @@
+/** The real things around the page: a mosquitto, a Chromium, and an HTTP server that stands in for the appliance. */
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { createServer as createTcp, connect as connectTcp, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join, normalize, resolve, sep } from "node:path";
+
+import mqtt, { type MqttClient } from "mqtt";
+import { chromium, type Browser } from "playwright-core";
+
+/** `npm` runs the tests in `dashboard/`. */
+const ROOT = process.cwd();
+
+function tool(name: string, candidates: readonly string[]): string {
+  const found = candidates.find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Error(`These tests need ${name}, and it is not installed: sudo apt-get install ${name}`);
+  }
+  return found;
+}
+
+export async function launchChromium(): Promise<Browser> {
+  const executablePath = tool("chromium", ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]);
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcp().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** A mosquitto of its own on free loopback ports, TCP and WebSocket; it can be stopped and started again. */
+export class Mosquitto {
+  #child: ChildProcess | null = null;
+  readonly #folder = mkdtempSync(join(tmpdir(), "sagitta-page-"));
+
+  private constructor(readonly tcp: number, readonly ws: number) {}
+
+  static async start(): Promise<Mosquitto> {
+    const broker = new Mosquitto(await freePort(), await freePort());
+    await broker.start();
+    return broker;
+  }
+
+  async start(): Promise<void> {
+    const binary = tool("mosquitto", ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"]);
+    const config = join(this.#folder, "mosquitto.conf");
+    writeFileSync(config, [
+      "allow_anonymous true", "persistence false",
+      `listener ${this.tcp} 127.0.0.1`,
+      `listener ${this.ws} 127.0.0.1`, "protocol websockets", "",
+    ].join("\n"));
+    this.#child = spawn(binary, ["-c", config], { stdio: "ignore" });
+    await Promise.all([this.tcp, this.ws].map(reachable));
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.exitCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill("SIGTERM");
+    await gone;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function reachable(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const open = await new Promise<boolean>((done) => {
+      const socket = connectTcp(port, "127.0.0.1", () => { socket.destroy(); done(true); });
+      socket.on("error", () => done(false));
+    });
+    if (open) return;
+    await new Promise((wait) => setTimeout(wait, 100));
+  }
+  throw new Error(`mosquitto does not listen on port ${port}`);
+}
+
+/** An appliance's voice: publishes as Sagitta does. */
+export class Voice {
+  private constructor(readonly client: MqttClient) {}
+
+  static async connect(broker: Mosquitto): Promise<Voice> {
+    return new Voice(await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.tcp}`, { protocolVersion: 5, reconnectPeriod: 200 }));
+  }
+
+  async say(topic: string, payload: unknown, retain = false): Promise<void> {
+    const bytes = Buffer.isBuffer(payload) || typeof payload === "string" ? payload : JSON.stringify(payload);
+    await this.client.publishAsync(`sagitta/room-1/${topic}`, bytes, { qos: 1, retain });
+  }
+
+  async close(): Promise<void> {
+    await this.client.endAsync(true);
+  }
+}
+
+/** Serves `dist/` and the appliance's API, under the very security policy that the service sends. */
+export class Appliance {
+  /** The films it remembers. */
+  reports: Record<string, unknown>[] = [];
+  overlays = new Map<string, Buffer>();
+  readonly #server: Server;
+
+  private constructor(server: Server, readonly port: number) {
+    this.#server = server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  static async start(broker: { readonly ws: number; readonly protocol?: 4 | 5 } | null): Promise<Appliance> {
+    const policy = contentSecurityPolicy();
+    const server = createServer((request, response) => {
+      const url = new URL(request.url ?? "/", "http://localhost");
+      response.setHeader("content-security-policy", policy);
+      response.setHeader("x-content-type-options", "nosniff");
+      const send = (code: number, type: string, body: Buffer | string): void => {
+        response.writeHead(code, { "content-type": type }).end(body);
+      };
+      const overlay = url.pathname.match(/^\/api\/reports\/([^/]+)\/overlay$/)?.[1];
+      if (url.pathname === "/api/config") {
+        const config = broker === null ? null : { port: broker.ws, path: "/mqtt", protocol: broker.protocol ?? 5 };
+        send(200, "application/json", JSON.stringify({ version: "0.1.0", prefix: "sagitta", devices: ["room-1"], broker: config }));
+      } else if (url.pathname === "/api/reports") {
+        send(200, "application/json", JSON.stringify(appliance.#page(url.searchParams)));
+      } else if (overlay !== undefined) {
+        const image = appliance.overlays.get(decodeURIComponent(overlay));
+        if (image === undefined) send(404, "application/json", '{"error":"no such overlay"}');
+        else send(200, "image/jpeg", image);
+      } else {
+        sendFile(url.pathname, send);
+      }
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const appliance = new Appliance(server, (server.address() as AddressInfo).port);
+    return appliance;
+  }
+
+  /** Newest first, as the service answers. */
+  #page(query: URLSearchParams): { reports: unknown[]; next: number | null } {
+    const limit = Number(query.get("limit") ?? "50");
+    const before = Number(query.get("before") ?? "Infinity");
+    const seq = (report: Record<string, unknown>): number => Number(report["seq"]);
+    const older = this.reports.filter((report) => seq(report) < before).sort((a, b) => seq(b) - seq(a));
+    const reports = older.slice(0, limit);
+    const last = reports.at(-1);
+    return { reports, next: older.length > limit && last !== undefined ? seq(last) : null };
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
+};
+
+function sendFile(path: string, send: (code: number, type: string, body: Buffer | string) => void): void {
+  const root = resolve(ROOT, "dist");
+  const file = normalize(join(root, path === "/" ? "index.html" : path));
+  if (!file.startsWith(root + sep) || !existsSync(file)) send(404, "text/plain", "not found");
+  else send(200, TYPES[extname(file)] ?? "application/octet-stream", readFileSync(file));
+}
+
+/** Read from the service's source, so that the page is tested under the policy it will really meet. */
+function contentSecurityPolicy(): string {
+  const source = readFileSync(resolve(ROOT, "../src/serve/headers.rs"), "utf8");
+  const literal = source.match(/const CONTENT_SECURITY_POLICY: &str = "([^"]+)"/)?.[1];
+  if (literal === undefined) throw new Error("src/serve/headers.rs has no CONTENT_SECURITY_POLICY in one literal");
+  return literal.replace(/\\\n\s*/g, "");
+}
