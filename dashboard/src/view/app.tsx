@@ -38,6 +38,7 @@ export function App({ controller }: { readonly controller: Controller }) {
               report={shown}
               overlay={state.overlays[key ?? ""]}
               study={state.studies.find((study) => study.study_key === shown.source.study_key)}
+              device={deviceOf(state, shown.device)}
               following={chosen === undefined}
               doubt={doubt(state, shown.device)}
               now={now}

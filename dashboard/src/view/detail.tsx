@@ -3,7 +3,9 @@
 import type { Finding, Report, Study } from "../contract.ts";
 import { ago, brief, duration, moment, quantity } from "../format.ts";
 import { LIVE } from "../route.ts";
+import type { Device } from "../store.ts";
 import { cid7011, findings, plain, positions, quantities, verdicts } from "../words.ts";
+import { Appliance } from "./appliance.tsx";
 import { VerdictSign } from "./icons.tsx";
 import { headline } from "./list.tsx";
 import { Levels, WholeNeck } from "./measurements.tsx";
@@ -13,6 +15,8 @@ interface Props {
   readonly report: Report;
   readonly overlay: string | undefined;
   readonly study: Study | undefined;
+  /** The appliance that measured the film. */
+  readonly device: Device;
   /** Whether the view follows the newest film. */
   readonly following: boolean;
   /** Why a newer film may exist that the page has not heard of; `null` while all is live. */
@@ -20,7 +24,7 @@ interface Props {
   readonly now: number;
 }
 
-export function Detail({ report, overlay, study, following, doubt, now }: Props) {
+export function Detail({ report, overlay, study, device, following, doubt, now }: Props) {
   return (
     <article class={`detail verdict-${report.quality.verdict}`} data-detail={report.report_id} aria-labelledby="verdict-title">
       <Hero report={report} following={following} doubt={doubt} now={now} />
@@ -36,6 +40,7 @@ export function Detail({ report, overlay, study, following, doubt, now }: Props)
         </div>
         <Levels measurements={report.measurements} />
         <Facts report={report} />
+        <Appliance name={report.device} device={device} />
       </div>
     </article>
   );

@@ -216,6 +216,14 @@ describe("the page", () => {
     });
   });
 
+  test("shows what the appliance tells of itself", () =>
+    opened([report(1)], async (page) => {
+      await voice.say("info", { version: "0.1.0", models: [{ role: "detector", sha256: "ab12" }] }, true);
+      await voice.say("health", { queue: { outbox: 3 }, disk_free_gb: 41.5 }, true);
+      await page.getByText("The appliance room-1, version 0.1.0").click();
+      assert.match(await page.locator(".appliance").innerText(), /queue outbox\s+3\s+disk free gb\s+41\.5[\s\S]*models 1 role\s+detector/);
+    }));
+
   test("shows faults calmly, and a repeated one once", () =>
     opened([], async (page) => {
       await voice.say("fault", fault("2025-03-04/CR2001.dcm"));

@@ -88,6 +88,7 @@ export function review(seq: number, change: Json = {}): Json {
     measurements: measurements(9).map((m) =>
       m["name"] === "c2_c7_cobb" ? unreliable("c2_c7_cobb", null, 3.4, "deg", 5.2, hidden)
       : m["name"] === "c7_slope" ? unreliable("c7_slope", null, 18.1, "deg", 4.9, hidden)
+      : m["name"] === "sva" ? ok("sva", null, 41.2, "mm", 1.8)
       : m["level"] === "C6-C7" ? { ...m, status: "unreliable", reason: hidden } : m),
     findings: [
       { name: "sagittal_imbalance", level: null, present: true, certainty: "borderline", threshold: 40, detail: "SVA 41.2 mm" },

@@ -1,1 +1,0 @@
-//! HTTP: the page, health, metrics.

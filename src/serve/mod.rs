@@ -1,0 +1,233 @@
+//! HTTP: the page, what it asks for, and what a monitoring system asks for.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/`, `/assets/…` | the page, read into memory once when the service starts ([`assets`]) |
+//! | `/api/config` | where the page finds the broker, the prefix and the devices |
+//! | `/api/reports?limit&before` | stored reports, newest first: `{"reports":[…],"next":seq or null}` |
+//! | `/api/reports/<id>`, `/api/reports/<id>/overlay` | one report as it was published; its JPEG |
+//! | `/healthz`, `/readyz`, `/metrics` | the process lives; it takes films; Prometheus text |
+//!
+//! Invariants: it only reads. It knows neither the ledger nor the wire: what it shows comes from [`Source`], whose
+//! functions may block and are called on threads that may. No path of a request ever touches the file system. Every
+//! answer carries the headers of [`headers`], also an error. On a loopback address only loopback names are answered,
+//! so that no foreign web page can read reports through a name that it points at this machine.
+//!
+//! On failure: a source that fails or is overrun gives 503 with a plain sentence, its detail goes to the log; a page
+//! that is not built gives a sentence that says how. Nothing here can stop a film from being measured.
+
+mod api;
+mod assets;
+mod headers;
+mod listener;
+mod metrics;
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Router, middleware};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+
+pub use metrics::{Kind, Metric, Sample};
+
+use assets::Page;
+use headers::Hosts;
+use listener::Bounded;
+use metrics::Requests;
+
+/// What is still being answered when the service stops gets this long.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Questions to the source that may run side by side; each may hold a thread and the ledger.
+const QUESTIONS: usize = 4;
+
+/// The room's own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to listen. Whoever reaches another address than loopback can read every report.
+    pub listen: SocketAddr,
+    /// The folder of the built page; `None` looks beside the checkout and then where the package puts it.
+    pub page: Option<PathBuf>,
+    /// Names (without port) by which the page is reached besides `localhost` and loopback addresses, for a reverse
+    /// proxy on this machine that passes the browser's `Host` on. Without meaning on other addresses than loopback.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), page: None, hosts: Vec::new() }
+    }
+}
+
+/// What the page must know to find the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageConfig {
+    /// What stands before the device in every topic.
+    pub prefix: String,
+    /// The devices to show.
+    pub devices: Vec<String>,
+    /// The broker's WebSocket listener; `None` where there is none, and the page then shows stored reports only.
+    pub broker: Option<Broker>,
+}
+
+/// A WebSocket listener of a broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Where it is.
+    pub address: BrokerAddress,
+    /// What it speaks there: rumqttd's WebSocket knows 3.1.1 only, mosquitto both.
+    pub version: MqttVersion,
+}
+
+/// Where a browser finds the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrokerAddress {
+    /// A whole address, `ws://…` or `wss://…`.
+    Url(String),
+    /// A port on the host by which the page itself is reached, and a path such as `/mqtt`.
+    Port(u16, String),
+}
+
+/// A version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MqttVersion {
+    /// MQTT 3.1.1, protocol level 4.
+    V3,
+    /// MQTT 5, protocol level 5.
+    V5,
+}
+
+/// What a question to the source gives; the error is logged, never shown.
+pub type Answer<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// A report as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number; larger is newer.
+    pub seq: u64,
+    /// One JSON object in UTF-8, with `seq` inside.
+    pub json: Vec<u8>,
+}
+
+/// Whether the service takes films.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Models warm, folder watched.
+    Ready,
+    /// Not yet or not now, and why, in a few words.
+    NotReady(String),
+}
+
+/// Lists reports: up to so many before a number, newest first.
+pub type Listing = dyn Fn(Option<u64>, usize) -> Answer<Vec<Stored>> + Send + Sync;
+/// Finds what belongs to a report id.
+pub type Lookup<T> = dyn Fn(&str) -> Answer<Option<T>> + Send + Sync;
+
+/// Everything that is asked of the rest of the house. Each function may block for as long as a disk does.
+pub struct Source {
+    /// Up to `limit` reports before number `before`, newest first: `(before, limit)`.
+    pub reports: Box<Listing>,
+    /// The report of this id.
+    pub report: Box<Lookup<Stored>>,
+    /// The JPEG of the report of this id.
+    pub overlay: Box<Lookup<Vec<u8>>>,
+    /// Whether films are taken; must not block.
+    pub readiness: Box<dyn Fn() -> Readiness + Send + Sync>,
+    /// What `/metrics` tells beside this room's own.
+    pub metrics: Box<dyn Fn() -> Vec<Metric> + Send + Sync>,
+}
+
+/// Why the room could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}. Choose another address for [http] listen, or stop what uses it")]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The listener broke while it was used.
+    #[error("the HTTP listener failed: {0}")]
+    Listener(io::Error),
+}
+
+/// Everything a request may need.
+struct Site {
+    page: Page,
+    config: PageConfig,
+    source: Source,
+    hosts: Hosts,
+    questions: Semaphore,
+    requests: Requests,
+}
+
+/// Takes the address, so that a mistake is told before anything else starts.
+///
+/// # Errors
+/// [`ServeError::Bind`].
+pub async fn bind(settings: &Settings) -> Result<TcpListener, ServeError> {
+    let address = settings.listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "the page listens beyond this machine: whoever reaches it can read every report");
+    }
+    Ok(listener)
+}
+
+/// Answers until `shutdown` is done and what was asked before is answered, or [`DRAIN`] has passed.
+///
+/// # Errors
+/// [`ServeError::Listener`].
+pub async fn run(
+    listener: TcpListener,
+    settings: &Settings,
+    config: PageConfig,
+    source: Source,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Listener)?;
+    let site = Site {
+        page: Page::find(settings.page.as_deref()),
+        config,
+        source,
+        hosts: Hosts::of(address.ip(), &settings.hosts),
+        questions: Semaphore::new(QUESTIONS),
+        requests: Requests::default(),
+    };
+    let (stopping, stopped) = oneshot::channel();
+    let graceful = async move {
+        shutdown.await;
+        let _ = stopping.send(());
+    };
+    let server = axum::serve(Bounded::new(listener), router(Arc::new(site))).with_graceful_shutdown(graceful);
+    tokio::select! {
+        done = server.into_future() => done.map_err(ServeError::Listener),
+        () = async { let _ = stopped.await; tokio::time::sleep(DRAIN).await } => {
+            tracing::warn!("some HTTP answers were cut short");
+            Ok(())
+        }
+    }
+}
+
+fn router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/api/config", get(api::config))
+        .route("/api/reports", get(api::reports))
+        .route("/api/reports/{id}", get(api::report))
+        .route("/api/reports/{id}/overlay", get(api::overlay))
+        .route("/healthz", get(api::alive))
+        .route("/readyz", get(api::ready))
+        .route("/metrics", get(api::metrics))
+        .fallback(assets::serve)
+        .method_not_allowed_fallback(api::wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), headers::guard))
+        .with_state(site)
+}
