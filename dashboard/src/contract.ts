@@ -146,8 +146,8 @@ export interface Info {
 }
 
 export interface Health {
-  /** Films that were no lateral neck, since the appliance began to count. */
-  readonly not_applicable: number | null;
+  /** Films of today that were no lateral neck. */
+  readonly passed_over_today: number | null;
   readonly leaves: Leaves;
 }
 

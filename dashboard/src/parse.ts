@@ -205,12 +205,12 @@ export function parseStatus(value: unknown): Status | null {
 export function parseFault(value: unknown): Fault | null {
   if (!isFields(value)) return null;
   return {
-    file: text(value["file"]) ?? text(value["name"]) ?? text(fields(value["source"])["file"]) ?? "",
+    file: text(value["file"]) ?? "",
     code: text(value["code"]) ?? "",
     reason: text(value["reason"], MAX_TEXT) ?? "",
     remedy: text(value["remedy"], MAX_TEXT),
-    put: text(value["put"]) ?? text(value["moved_to"]) ?? text(value["quarantine"]),
-    at: instant(value["at"]) ?? instant(value["received_at"]),
+    put: text(value["put"]),
+    at: instant(value["received_at"]),
   };
 }
 
@@ -221,9 +221,7 @@ export function parseInfo(value: unknown): Info | null {
 
 /** Reads `P/health`. */
 export function parseHealth(value: unknown): Health | null {
-  if (!isFields(value)) return null;
-  const count = number(value["not_applicable"]) ?? number(fields(value["films"])["not_applicable"]);
-  return { not_applicable: count, leaves: leaves(value) };
+  return isFields(value) ? { passed_over_today: number(value["passed_over_today"]), leaves: leaves(value) } : null;
 }
 
 /** Reads `P/study/<study_key>`. */

@@ -138,12 +138,10 @@ export function deviceOf(state: State, device: string): Device {
   return state.devices[device] ?? { status: null, info: null, health: null };
 }
 
-/**
- * Films that were no lateral neck: by the appliances' own count where they give one, else as many as were seen here.
- */
+/** Films that were no lateral neck: today's by the appliances' own count where they give one, else those seen here. */
 export function passedOver(state: State): number {
-  const counts = Object.values(state.devices).flatMap((device) => device.health?.not_applicable ?? []);
-  return Math.max(counts.reduce((sum, count) => sum + count, 0), state.passed.length);
+  const counts = Object.values(state.devices).flatMap((device) => device.health?.passed_over_today ?? []);
+  return counts.length > 0 ? counts.reduce((sum, count) => sum + count, 0) : state.passed.length;
 }
 
 function withDevice(state: State, name: string, change: Partial<Device>): State {

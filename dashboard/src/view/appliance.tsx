@@ -3,6 +3,9 @@
 import type { Leaves } from "../contract.ts";
 import type { Device } from "../store.ts";
 
+/** What is not about the appliance: names of schemas, and the notice that every report carries. */
+const BESIDE = /^(schemas?|notice)\b/;
+
 export function Appliance({ name, device }: { readonly name: string; readonly device: Device }) {
   if (device.info === null && device.health === null) return null;
   return (
@@ -24,7 +27,7 @@ function Pairs({ title, leaves }: { readonly title: string; readonly leaves: Lea
     <>
       <h4>{title}</h4>
       <dl class="pairs">
-        {leaves.map(([path, value]) => (
+        {leaves.filter(([path]) => !BESIDE.test(path)).map(([path, value]) => (
           <>
             <dt class="payload">{path.replaceAll("_", " ")}</dt>
             <dd class="payload">{value}</dd>

@@ -162,7 +162,7 @@ describe("the page", () => {
       await row(page, 7).waitFor();
       assert.deepEqual(await counts(page), { accept: "3", review: "1", repeat: "1", not_applicable: "2" });
       assert.equal(await rows(page).count(), 5);
-      await voice.say("health", { not_applicable: 9 }, true);
+      await voice.say("health", { passed_over_today: 9 }, true);
       await page.locator("[data-count=not_applicable]").getByText("9").waitFor();
     }));
 
@@ -218,10 +218,10 @@ describe("the page", () => {
 
   test("shows what the appliance tells of itself", () =>
     opened([report(1)], async (page) => {
-      await voice.say("info", { version: "0.1.0", models: [{ role: "detector", sha256: "ab12" }] }, true);
-      await voice.say("health", { queue: { outbox: 3 }, disk_free_gb: 41.5 }, true);
+      await voice.say("info", { schema: "sagitta.info/1", version: "0.1.0", models: [{ role: "detector", sha256: "ab12" }] }, true);
+      await voice.say("health", { schema: "sagitta.health/1", outbox: { waiting: 3 }, temperatures: [{ sensor: "cpu", celsius: 41.5 }] }, true);
       await page.getByText("The appliance room-1, version 0.1.0").click();
-      assert.match(await page.locator(".appliance").innerText(), /queue outbox\s+3\s+disk free gb\s+41\.5[\s\S]*models 1 role\s+detector/);
+      assert.match(await page.locator(".appliance").innerText(), /outbox waiting\s+3\s+temperatures 1 sensor\s+cpu\s+temperatures 1 celsius\s+41\.5[\s\S]*models 1 role\s+detector/);
     }));
 
   test("shows faults calmly, and a repeated one once", () =>

@@ -74,7 +74,7 @@ export function report(seq: number, change: Json = {}): Json {
     landmarks: [{ vertebra: "C3", corner: "antero_superior", x: 1012.4, y: 900.1, sigma_px: 2.2, confidence: 0.97, stage: "global" }],
     measurements: measurements(),
     findings: findings(),
-    quality: { verdict: "accept", reasons: [], c7_visibility: "full", exposure: "good" },
+    quality: { verdict: "accept", reasons: [], c7_visibility: "full", exposure: { state: "good", exposure_index: 412, deviation_index: 0.3 } },
     engine: { provider: "cpu", precision: "fp32", models: [{ role: "detector", sha256: "a".repeat(64) }] },
     timing_ms: { settle: 210, decode: 180, detect: 640, measure: 3, total: 1090 },
     notice: NOTICE,
@@ -140,7 +140,7 @@ export const fault = (file: string, change: Json = {}): Json => ({
   reason: "The file ends 1 204 112 bytes before its pixel data does.",
   remedy: "Send the film again from the modality; the transfer was cut short.",
   put: "quarantine/CR2001.dcm",
-  at: "2025-03-04T09:12:44Z",
+  received_at: "2025-03-04T09:12:44Z",
   ...change,
 });
 

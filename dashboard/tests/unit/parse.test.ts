@@ -96,7 +96,7 @@ test("status, fault, health and study are read", () => {
   assert.equal(parseStatus(null), null);
   assert.equal(parseFault(fault("a/b.dcm"))?.code, "truncated");
   assert.equal(parseFault("x"), null);
-  assert.equal(parseHealth({ not_applicable: 4 })?.not_applicable, 4);
+  assert.equal(parseHealth({ passed_over_today: 4 })?.passed_over_today, 4);
   assert.deepEqual(parseStudy("k", { summary: "One.", missing: ["extension"] }), { study_key: "k", summary: ["One."], missing: ["extension"] });
 });
 

@@ -52,7 +52,7 @@ test("films that are no neck are counted once and not listed", () => {
   const state = after([passed, passed, live(1)]);
   assert.deepEqual(seqs(state), [1]);
   assert.equal(passedOver(state), 1);
-  const health: Event = { type: "health", device: "room-1", health: parseHealth({ not_applicable: 12 }) };
+  const health: Event = { type: "health", device: "room-1", health: parseHealth({ passed_over_today: 12 }) };
   assert.equal(passedOver(after([health], state)), 12);
 });
 
