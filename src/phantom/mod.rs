@@ -8,10 +8,12 @@
 pub mod beam;
 pub mod body;
 pub mod case;
+pub mod dicom;
 pub mod draw;
 pub mod film;
 mod marker;
 pub mod morphometry;
+pub mod other;
 pub mod solid;
 pub mod space;
 pub mod spine;
