@@ -82,15 +82,18 @@ impl Deg {
     }
 }
 
-/// Which rule gave the millimetres of a film, strongest first (DESIGN: PS3.3 C.8.7.10, 10.7.1.3).
+/// Which rule gave the millimetres of a film, strongest first (PS3.3 10.7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpacingSource {
-    /// PixelSpacing (0028,0030) with PixelSpacingCalibrationType (0028,0A02): corrected to the patient.
+    /// PixelSpacing (0028,0030) with PixelSpacingCalibrationType (0028,0A02), or finer than ImagerPixelSpacing
+    /// (0018,1164): corrected to the patient.
     PixelSpacingCalibrated,
     /// ImagerPixelSpacing (0018,1164) divided by EstimatedRadiographicMagnificationFactor (0018,1114).
     ImagerMagnificationCorrected,
     /// ImagerPixelSpacing (0018,1164) alone: millimetres in the plane of the detector, magnified.
     ImagerDetectorPlane,
+    /// PixelSpacing (0028,0030) alone: the plane of the detector or the patient, the header does not tell which.
+    PixelSpacingUndetermined,
     /// The configuration or the command line named it, for films that carry none.
     Configured,
 }
@@ -102,6 +105,7 @@ impl SpacingSource {
             Self::PixelSpacingCalibrated => "pixel_spacing_calibrated",
             Self::ImagerMagnificationCorrected => "imager_magnification_corrected",
             Self::ImagerDetectorPlane => "imager_detector_plane",
+            Self::PixelSpacingUndetermined => "pixel_spacing_undetermined",
             Self::Configured => "configured",
         }
     }
