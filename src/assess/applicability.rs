@@ -36,7 +36,8 @@ enum Says {
 /// What the header of a film says about body part and view. Costs nothing; call it before the models.
 pub fn applicability(acquisition: &Acquisition) -> Applicability {
     let descriptions: Vec<Text> = acquisition.descriptions.iter().map(|d| Text::new(d)).collect();
-    let body = Attribute::read("BodyPartExamined", acquisition.body_part.as_deref(), &descriptions, CERVICAL, ELSEWHERE);
+    let body =
+        Attribute::read("BodyPartExamined", acquisition.body_part.as_deref(), &descriptions, CERVICAL, ELSEWHERE);
     let view =
         Attribute::read("ViewPosition", acquisition.view_position.as_deref(), &descriptions, LATERAL, NOT_LATERAL);
     match (body.says, view.says) {
@@ -163,7 +164,10 @@ mod tests {
     #[test]
     fn the_reason_says_how_it_was_told() {
         let Applicability::NotApplicable(reason) = told(Some("Chest"), Some("PA"), &[]) else { panic!("a chest") };
-        assert_eq!(reason.text, "Not a neck: BodyPartExamined says CHEST. Nothing was measured and nothing needs to be done.");
+        assert_eq!(
+            reason.text,
+            "Not a neck: BodyPartExamined says CHEST. Nothing was measured and nothing needs to be done."
+        );
         let Applicability::NotApplicable(reason) = told(Some("CSPINE"), None, &["C-Spine AP"]) else { panic!("AP") };
         assert!(reason.text.starts_with("Not a lateral view: the description says AP."), "{}", reason.text);
     }

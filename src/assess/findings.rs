@@ -91,14 +91,7 @@ fn kyphosis(measurements: &Measurements, limits: &Limits) -> Option<Finding> {
         (None, None) => return None,
     };
     let Side { below, certainty } = side(reading, limits.kyphosis_deg)?;
-    Some(Finding {
-        name: "severe_kyphosis",
-        level,
-        present: below,
-        certainty,
-        threshold: limits.kyphosis_deg,
-        detail,
-    })
+    Some(Finding { name: "severe_kyphosis", level, present: below, certainty, threshold: limits.kyphosis_deg, detail })
 }
 
 /// SVA against its upper threshold; the band below the lower one is told in the detail.
@@ -134,7 +127,11 @@ fn imbalance(measurements: &Measurements, magnified: bool, limits: &Limits) -> O
 }
 
 /// The static slip of every segment; what moves is told by flexion and extension (`study`).
-fn slips<'a>(measurements: &'a Measurements, magnified: bool, limits: &'a Limits) -> impl Iterator<Item = Finding> + 'a {
+fn slips<'a>(
+    measurements: &'a Measurements,
+    magnified: bool,
+    limits: &'a Limits,
+) -> impl Iterator<Item = Finding> + 'a {
     Level::segments().filter_map(move |(_, _, level)| {
         let reading = measurements.get(Quantity::SlipDistance, Some(level))?;
         let estimate = reading.estimate()?;
@@ -180,9 +177,8 @@ fn stenosis(measurements: &Measurements, limits: &Limits) -> Vec<Finding> {
         return Vec::new();
     }
     let narrow = |side: &Option<Side>| side.is_some_and(|s| s.below);
-    let surely = |side: &Option<Side>, below: bool| {
-        side.is_some_and(|s| s.below == below && s.certainty == Certainty::Clear)
-    };
+    let surely =
+        |side: &Option<Side>, below: bool| side.is_some_and(|s| s.below == below && s.certainty == Certainty::Clear);
     let runs: Vec<Finding> = levels
         .iter()
         .zip(&sides)

@@ -122,7 +122,9 @@ pub fn judge(
         (Some(verdict), _) => quality(verdict, reasons),
         (None, None) => quality(Verdict::Accept, reasons),
         (None, Some(trouble)) => {
-            let text = format!("The C2–C7 Cobb angle could not be read: {trouble}. Look at the film before you let the patient go.");
+            let text = format!(
+                "The C2–C7 Cobb angle could not be read: {trouble}. Look at the film before you let the patient go."
+            );
             quality(Verdict::Review, vec![Reason { code: "cobb_unreadable", dicom_code: UNKNOWN, text }])
         }
     }
@@ -197,7 +199,8 @@ fn are(names: &[&str]) -> String {
     }
 }
 
-const SHOULDERS: &str = "Shoulders down on breathing out, weights in both hands; if that does not help, a swimmer's view";
+const SHOULDERS: &str =
+    "Shoulders down on breathing out, weights in both hands; if that does not help, a swimmer's view";
 
 fn c7_surely_hidden(evidence: &Evidence<'_>) -> Option<String> {
     let (visibility, certainty) = evidence.detection.c7_visibility;
@@ -213,16 +216,17 @@ fn c7_surely_hidden(evidence: &Evidence<'_>) -> Option<String> {
 }
 
 fn c7_hidden(evidence: &Evidence<'_>) -> Option<String> {
-    (evidence.detection.c7_visibility.0 == C7Visibility::Hidden).then(|| {
-        format!("The shoulders seem to hide C7: read C2–C6 instead, or repeat if C7 is needed. {SHOULDERS}.")
-    })
+    (evidence.detection.c7_visibility.0 == C7Visibility::Hidden)
+        .then(|| format!("The shoulders seem to hide C7: read C2–C6 instead, or repeat if C7 is needed. {SHOULDERS}."))
 }
 
 /// A part of C7 is enough where its corners were found surely.
 fn c7_partly_hidden(evidence: &Evidence<'_>) -> Option<String> {
     let partly = evidence.detection.c7_visibility.0 == C7Visibility::Partial;
     (partly && !evidence.is_ok(Quantity::C2C7Cobb)).then(|| {
-        format!("The shoulders hide a part of C7, and its end-plates are uncertain: check them on the film. {SHOULDERS}.")
+        format!(
+            "The shoulders hide a part of C7, and its end-plates are uncertain: check them on the film. {SHOULDERS}."
+        )
     })
 }
 
@@ -295,7 +299,10 @@ fn overexposed(evidence: &Evidence<'_>) -> Option<String> {
 /// Without a readable curvature the film must be taken again, and this is what to change.
 fn underexposed_and_unreadable(evidence: &Evidence<'_>) -> Option<String> {
     (evidence.exposure.state == ExposureState::Under && evidence.curvature_lost()).then(|| {
-        format!("Too little dose{}: the vertebrae cannot be read. Raise kV or mAs and repeat.", index(evidence.exposure))
+        format!(
+            "Too little dose{}: the vertebrae cannot be read. Raise kV or mAs and repeat.",
+            index(evidence.exposure)
+        )
     })
 }
 
@@ -308,5 +315,7 @@ fn overexposed_and_unreadable(evidence: &Evidence<'_>) -> Option<String> {
 
 /// ` (deviation index −4.1)`, or how the image shows it.
 fn index(exposure: Exposure) -> String {
-    exposure.deviation_index.map_or_else(|| " by the look of the image".to_owned(), |d| format!(" (deviation index {d:+.1})"))
+    exposure
+        .deviation_index
+        .map_or_else(|| " by the look of the image".to_owned(), |d| format!(" (deviation index {d:+.1})"))
 }

@@ -32,7 +32,8 @@ mod tests {
     use super::*;
 
     const P: fn(f64, f64) -> Point = Point::new;
-    const BODY: [Point; 4] = [Point::new(16.0, 12.0), Point::new(16.0, 0.0), Point::new(0.0, 12.0), Point::new(0.0, 0.0)];
+    const BODY: [Point; 4] =
+        [Point::new(16.0, 12.0), Point::new(16.0, 0.0), Point::new(0.0, 12.0), Point::new(0.0, 0.0)];
 
     #[test]
     fn a_body_of_sixteen_before_a_canal_of_twelve_has_a_pavlov_ratio_of_three_quarters() {

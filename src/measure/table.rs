@@ -9,7 +9,6 @@ use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::PixelSpacing;
 use crate::domain::report::{Estimate, Level, Measurement, Measurements, Quantity, Reading, Unit};
 
-
 use Corner::{AnteroInferior, AnteroSuperior, PosteroInferior, PosteroSuperior};
 
 /// The inferior end-plate: anterior, then posterior corner.
@@ -100,9 +99,9 @@ fn rows(reader: &Reader<'_>, quantity: Quantity) -> Vec<Measurement> {
             reader.read(quantity, margin, disc::height_at_margin)
         }),
         // C2 has no superior end-plate: the dens stands there. Its wedge would mean nothing.
-        Quantity::BodyWedge => bodies(&|v| {
-            reader.read(quantity, four(superior_plate(v), inferior_plate(v)), curvature::between_plates)
-        }),
+        Quantity::BodyWedge => {
+            bodies(&|v| reader.read(quantity, four(superior_plate(v), inferior_plate(v)), curvature::between_plates))
+        }
     }
 }
 
@@ -188,10 +187,11 @@ impl<'a> Reader<'a> {
         if self.c7 == C7Visibility::Hidden && ids.iter().any(|id| id.vertebra() == Vertebra::C7) {
             return Some("C7 is hidden: its place is inferred from the vertebrae above".to_owned());
         }
-        let (id, weakest) = ids.iter().zip(landmarks).min_by(|(_, a), (_, b)| a.confidence.total_cmp(&b.confidence))?;
-        // Written so that a confidence that is no number counts as low.
-        let sure = weakest.confidence >= self.settings.min_confidence;
-        (!sure).then(|| format!("low confidence ({:.2}) in the {}", weakest.confidence, in_words(id)))
+        // A confidence that is no number counts as none.
+        let sureness = |l: &Landmark| if l.confidence.is_nan() { 0.0 } else { l.confidence };
+        let weakest = ids.iter().zip(landmarks.iter().map(sureness)).min_by(|(_, a), (_, b)| a.total_cmp(b));
+        let (id, confidence) = weakest.filter(|(_, confidence)| *confidence < self.settings.min_confidence)?;
+        Some(format!("low confidence ({confidence:.2}) in the {}", in_words(id)))
     }
 }
 

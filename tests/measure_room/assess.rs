@@ -1,0 +1,374 @@
+//! Verdicts and findings on films that carry exactly one trouble.
+
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use sagitta::assess::{self, Settings};
+use sagitta::domain::anatomy::{Corner, Keypoints, Landmark, Vertebra};
+use sagitta::domain::detection::{C7Visibility, Detection};
+use sagitta::domain::geometry::{PixelSpacing, PointPx, SpacingSource};
+use sagitta::domain::radiograph::{Acquisition, Clipped, Format, GrayImage, Radiograph};
+use sagitta::domain::report::{Assessment, Certainty, ExposureState, Finding, Quantity, Reading, Verdict};
+use sagitta::measure::{Settings as MeasureSettings, Subject, measure};
+
+use crate::neck::{Neck, Placing, belongs_to, calibrated, corner, moved, without};
+
+const WIDTH: usize = 1000;
+const HEIGHT: usize = 1300;
+
+/// A film of soft ramps with a little texture: nothing is clipped, nothing is blank.
+fn plain_film() -> GrayImage {
+    film(|x, y| 12_000.0 + 25.0 * x as f64 + 10.0 * y as f64)
+}
+
+fn film(tone: impl Fn(usize, usize) -> f64) -> GrayImage {
+    let pixels = (0..WIDTH * HEIGHT).map(|i| tone(i % WIDTH, i / WIDTH).clamp(0.0, 65_535.0) as u16).collect();
+    GrayImage::new(WIDTH, HEIGHT, pixels).unwrap()
+}
+
+fn radiograph(image: GrayImage) -> Radiograph {
+    Radiograph {
+        image,
+        format: Format::Dicom,
+        spacing: calibrated(0.15),
+        acquisition: Acquisition {
+            body_part: Some("CSPINE".to_owned()),
+            view_position: Some("LL".to_owned()),
+            ..Acquisition::default()
+        },
+        clipped: Clipped::default(),
+    }
+}
+
+fn judge(radiograph: &Radiograph, detection: &Detection) -> Assessment {
+    let measurements = measure(&Subject::of(detection, radiograph.spacing), &MeasureSettings::default());
+    assess::assess(radiograph, detection, &measurements, &Settings::default())
+}
+
+fn codes(assessment: &Assessment) -> Vec<&'static str> {
+    assessment.quality.reasons.iter().map(|r| r.code).collect()
+}
+
+fn good() -> (Radiograph, Detection) {
+    (radiograph(plain_film()), Neck::default().detection(Placing::default()))
+}
+
+#[test]
+fn a_good_film_is_accepted_without_reasons() {
+    let (radiograph, detection) = good();
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Accept, vec![]));
+    assert_eq!(assessment.quality.exposure.state, ExposureState::Good);
+    assert_eq!(assessment.quality.c7_visibility, Some(C7Visibility::Full));
+}
+
+#[test]
+fn a_hidden_c7_asks_for_a_repeat_and_says_how() {
+    let (radiograph, mut detection) = good();
+    detection.c7_visibility = (C7Visibility::Hidden, 0.9);
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Repeat, vec!["c7_hidden"]));
+    assert!(assessment.quality.reasons[0].text.contains("Shoulders down"));
+    assert_eq!(assessment.quality.reasons[0].dicom_code, "111209");
+    // The models are not sure: someone should look.
+    detection.c7_visibility = (C7Visibility::Hidden, 0.55);
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["c7_hidden"]));
+}
+
+#[test]
+fn a_site_that_reads_c6_gets_a_review_for_a_hidden_c7_unless_c6_is_lost_too() {
+    let (radiograph, mut detection) = good();
+    detection.c7_visibility = (C7Visibility::Hidden, 0.9);
+    let mut settings = Settings::default();
+    settings.quality.repeat_hidden_c7 = false;
+    let judged = |detection: &Detection| {
+        let measurements = measure(&Subject::of(detection, radiograph.spacing), &MeasureSettings::default());
+        assess::assess(&radiograph, detection, &measurements, &settings).quality.verdict
+    };
+    assert_eq!(judged(&detection), Verdict::Review);
+    let weak = belongs_to(Vertebra::C6);
+    detection.keypoints = detection.keypoints.map(|id, l| if weak(id) { Landmark { confidence: 0.1, ..l } } else { l });
+    assert_eq!(judged(&detection), Verdict::Repeat);
+}
+
+#[test]
+fn a_level_at_the_edge_or_behind_it_asks_for_a_repeat_and_names_the_edge() {
+    let placing = Placing::default();
+    let lowest = Neck::default().keypoints(placing).corner(Vertebra::C7, Corner::PosteroInferior).unwrap().y;
+    let cut = |rows: f64| {
+        // A film that ends `rows` above C7's lowest corner: black below, like a collimator's leaf.
+        radiograph(film(
+            |x, y| if (y as f64) < lowest - rows { 12_000.0 + 25.0 * x as f64 + 10.0 * y as f64 } else { 0.0 },
+        ))
+    };
+    let detection = Neck::default().detection(placing);
+    let assessment = judge(&cut(20.0), &detection);
+    assert_eq!(assessment.quality.verdict, Verdict::Repeat);
+    assert_eq!(codes(&assessment)[0], "level_cut_off");
+    let text = &assessment.quality.reasons[0].text;
+    assert!(text.starts_with("C7 is cut off at the lower edge"), "{text}");
+    // C7 was not found, and C6 stands right before the edge.
+    let gone = Detection { keypoints: without(&detection.keypoints, belongs_to(Vertebra::C7)), ..detection.clone() };
+    assert_eq!(codes(&judge(&cut(90.0), &gone))[0], "level_cut_off");
+    // C7 was not found, but there is room for it: then the edge is not to blame.
+    assert_eq!(codes(&judge(&radiograph(plain_film()), &gone)), vec!["cobb_unreadable"]);
+    // The neck stands too far to the side the patient faces.
+    let aside = Neck::default().detection(Placing { c2: (40.0, 350.0), ..placing });
+    let assessment = judge(&radiograph(plain_film()), &aside);
+    assert!(assessment.quality.reasons[0].text.contains("left edge"), "{:?}", assessment.quality.reasons);
+}
+
+#[test]
+fn what_is_no_lateral_neck_is_passed_over_and_says_how_it_was_told() {
+    let (mut radiograph, mut detection) = good();
+    detection.lateral_cervical = 0.1;
+    // The header says neck, the image does not: someone should look.
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["unlike_header"]));
+    // The header says nothing: the image decides.
+    radiograph.acquisition = Acquisition::default();
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::NotApplicable, vec!["not_recognised"]));
+    assert!(assessment.findings.is_empty() && assessment.quality.c7_visibility.is_none());
+    detection.lateral_cervical = f64::NAN;
+    assert_eq!(judge(&radiograph, &detection).quality.verdict, Verdict::NotApplicable);
+    // A neck from the front, however it looks.
+    detection.lateral_cervical = 0.9;
+    radiograph.acquisition =
+        Acquisition { body_part: Some("HWS".into()), view_position: Some("AP".into()), ..Acquisition::default() };
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::NotApplicable, vec!["not_lateral"]));
+    assert!(assessment.quality.reasons[0].text.contains("ViewPosition says AP"));
+}
+
+#[test]
+fn a_film_passed_over_by_its_header_needs_no_model() {
+    let (mut radiograph, _) = good();
+    radiograph.acquisition.body_part = Some("CHEST".to_owned());
+    let assess::Applicability::NotApplicable(reason) = assess::applicability(&radiograph.acquisition) else {
+        panic!("a chest")
+    };
+    let assessment = assess::passed_over(&radiograph, reason, &Settings::default());
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::NotApplicable, vec!["other_body_part"]));
+}
+
+#[test]
+fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
+    let (radiograph, detection) = good();
+    let c5 = belongs_to(Vertebra::C5);
+    let low = Detection {
+        keypoints: moved(&detection.keypoints, |id, p| if c5(id) { PointPx::new(p.x, p.y - 60.0) } else { p }),
+        ..detection.clone()
+    };
+    let assessment = judge(&radiograph, &low);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)[0]), (Verdict::Review, "inconsistent"));
+    assert!(assessment.quality.reasons[0].text.contains("reach into each other"));
+    let c2 = corner(Vertebra::C2, Corner::AnteroInferior);
+    let unsure = Detection {
+        keypoints: detection.keypoints.map(|id, l| if id == c2 { Landmark { confidence: 0.2, ..l } } else { l }),
+        ..detection.clone()
+    };
+    let assessment = judge(&radiograph, &unsure);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["low_confidence"]));
+    let turned = Detection { rotation: Some(-20.0), ..detection };
+    assert_eq!(codes(&judge(&radiograph, &turned)), vec!["rotated"]);
+}
+
+#[test]
+fn a_partly_hidden_c7_is_no_trouble_while_its_corners_are_sure() {
+    let (radiograph, mut detection) = good();
+    detection.c7_visibility = (C7Visibility::Partial, 0.8);
+    assert_eq!(judge(&radiograph, &detection).quality.verdict, Verdict::Accept);
+    let c7 = belongs_to(Vertebra::C7);
+    detection.keypoints = detection.keypoints.map(|id, l| if c7(id) { Landmark { confidence: 0.2, ..l } } else { l });
+    let assessment = judge(&radiograph, &detection);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)[0]), (Verdict::Review, "c7_partly_hidden"));
+}
+
+#[test]
+fn the_deviation_index_tells_the_exposure_and_can_be_computed() {
+    let (mut radiograph, detection) = good();
+    for (index, target, deviation, expected) in [
+        (None, None, Some(-4.2), ExposureState::Under),
+        (None, None, Some(4.2), ExposureState::Over),
+        (None, None, Some(0.4), ExposureState::Good),
+        (Some(100.0), Some(400.0), None, ExposureState::Under),
+        (Some(0.0), Some(400.0), None, ExposureState::Good),
+    ] {
+        radiograph.acquisition.exposure_index = index;
+        radiograph.acquisition.target_exposure_index = target;
+        radiograph.acquisition.deviation_index = deviation;
+        let assessment = judge(&radiograph, &detection);
+        assert_eq!(assessment.quality.exposure.state, expected, "{index:?} {target:?} {deviation:?}");
+        let verdict = if expected == ExposureState::Good { Verdict::Accept } else { Verdict::Review };
+        assert_eq!(assessment.quality.verdict, verdict);
+    }
+    // A quarter of the target is −6.02.
+    radiograph.acquisition.exposure_index = Some(100.0);
+    radiograph.acquisition.deviation_index = None;
+    let computed = judge(&radiograph, &detection).quality.exposure.deviation_index.unwrap();
+    assert!((computed + 6.0206).abs() < 1e-4);
+}
+
+#[test]
+fn an_image_without_tone_over_the_neck_is_told_from_the_image() {
+    let (_, detection) = good();
+    let burnt = radiograph(film(|x, y| if (y / 3 + x / 2) % 3 == 0 { 20_000.0 } else { 0.0 }));
+    let assessment = judge(&burnt, &detection);
+    assert_eq!(assessment.quality.exposure.state, ExposureState::Over);
+    assert_eq!(assessment.quality.reasons[0].dicom_code, "111212");
+    // Noise as strong as the contrast, from a fixed congruential sequence.
+    let noisy = radiograph(film(|x, y| {
+        let hash = (x as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+        let mixed = (hash ^ (hash >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40;
+        20_000.0 + (mixed % 9000) as f64
+    }));
+    let assessment = judge(&noisy, &detection);
+    assert_eq!(assessment.quality.exposure.state, ExposureState::Under);
+    assert_eq!(codes(&assessment), vec!["underexposed"]);
+}
+
+#[test]
+fn a_bad_exposure_that_costs_the_curvature_asks_for_a_repeat() {
+    let (mut radiograph, detection) = good();
+    radiograph.acquisition.deviation_index = Some(-6.0);
+    let blind = Detection { keypoints: detection.keypoints.map(|_, l| Landmark { confidence: 0.1, ..l }), ..detection };
+    let assessment = judge(&radiograph, &blind);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)[0]), (Verdict::Repeat, "underexposed"));
+    assert_eq!(codes(&assessment).iter().filter(|c| **c == "underexposed").count(), 1);
+}
+
+/// The findings on a neck whose landmarks spread by `sigma` pixels.
+fn findings(neck: &Neck, sigma: f64, spacing: Option<PixelSpacing>) -> Vec<Finding> {
+    let detection = neck.detection(Placing { sigma, ..Placing::default() });
+    let radiograph = Radiograph { spacing, ..radiograph(plain_film()) };
+    judge(&radiograph, &detection).findings
+}
+
+fn finding<'a>(all: &'a [Finding], name: &str, level: &str) -> &'a Finding {
+    let found = all.iter().find(|f| f.name == name && f.level.map_or_else(String::new, |l| l.to_string()) == level);
+    found.unwrap_or_else(|| panic!("no {name} {level} in {all:?}"))
+}
+
+#[test]
+fn a_kyphosis_beyond_thirteen_degrees_is_severe_and_near_it_borderline() {
+    let bent =
+        |cobb: f64| Neck { tilt_deg: [0.2, 0.4, 0.6, 0.8, 0.9, 1.0].map(|s| s * -cobb / 0.8), ..Neck::default() };
+    for (cobb, sigma, present, certainty) in [
+        (-20.0, 0.5, true, Certainty::Clear),
+        (-13.5, 3.0, true, Certainty::Borderline),
+        (-12.5, 3.0, false, Certainty::Borderline),
+        (10.0, 0.5, false, Certainty::Clear),
+    ] {
+        let all = findings(&bent(cobb), sigma, calibrated(0.15));
+        let severe = finding(&all, "severe_kyphosis", "");
+        assert_eq!((severe.present, severe.certainty, severe.threshold), (present, certainty, -13.0), "{cobb}");
+    }
+}
+
+#[test]
+fn with_c7_hidden_the_kyphosis_is_judged_on_c6_and_says_so() {
+    let (radiograph, mut detection) = good();
+    detection.c7_visibility = (C7Visibility::Hidden, 0.9);
+    let all = judge(&radiograph, &detection).findings;
+    assert!(finding(&all, "severe_kyphosis", "C2-C6").detail.as_ref().unwrap().contains("C7 cannot be relied on"));
+    assert_eq!(finding(&all, "sagittal_imbalance", "").certainty, Certainty::Borderline, "SVA rests on C7");
+}
+
+#[test]
+fn a_head_far_forward_is_an_imbalance_and_a_low_sva_is_told() {
+    // Upright bodies of one depth: SVA = half a depth + what the bodies below C2 stand back.
+    let leaning = |sva: f64| Neck {
+        tilt_deg: [0.0; 6],
+        depth: [16.0; 6],
+        forward: [0.0, 1.0, 1.0, 1.0, 1.0, 1.0].map(|s: f64| s * (8.0 - sva) / 5.0),
+        ..Neck::default()
+    };
+    let told = |sva, spacing| finding(&findings(&leaning(sva), 1.0, spacing), "sagittal_imbalance", "").clone();
+    let far = told(50.0, calibrated(0.15));
+    assert_eq!((far.present, far.certainty, far.detail), (true, Certainty::Clear, None));
+    let low = told(8.0, calibrated(0.15));
+    assert_eq!((low.present, low.certainty), (false, Certainty::Clear));
+    assert_eq!(low.detail.as_deref(), Some("Below 15 mm, the lower criterion."));
+    // 45 mm in the detector plane may be 35 mm in the patient; 60 mm are beyond 40 however the film was taken.
+    let detector = PixelSpacing::new(0.15, SpacingSource::ImagerDetectorPlane);
+    let magnified = told(45.0, detector);
+    assert_eq!((magnified.present, magnified.certainty), (true, Certainty::Borderline));
+    assert!(magnified.detail.unwrap().contains("plane of the detector"));
+    assert_eq!(told(60.0, detector).certainty, Certainty::Clear);
+    // Without millimetres nothing is concluded.
+    assert!(!findings(&leaning(50.0), 1.0, None).iter().any(|f| f.name == "sagittal_imbalance"));
+}
+
+#[test]
+fn a_slip_to_either_side_is_an_instability_of_its_level() {
+    let straight = Neck { tilt_deg: [0.0; 6], depth: [16.0; 6], ..Neck::default() };
+    let slipped = Neck { forward: [0.0, 0.0, -5.0, 0.0, 5.0, 0.0], ..straight };
+    let all = findings(&slipped, 0.5, calibrated(0.15));
+    for (level, present, word) in
+        [("C3-C4", true, "Anterolisthesis"), ("C5-C6", true, "Retrolisthesis"), ("C4-C5", false, "cannot show")]
+    {
+        let slip = finding(&all, "instability", level);
+        assert_eq!((slip.present, slip.certainty), (present, Certainty::Clear), "{level}");
+        assert!(slip.detail.as_ref().unwrap().contains(word), "{slip:?}");
+    }
+}
+
+#[test]
+fn three_narrow_levels_in_a_row_are_a_stenosis_and_two_are_not() {
+    let narrow = |canal: [f64; 5]| Neck { canal, depth: [16.0; 6], ..Neck::default() };
+    let told = |canal, sigma| -> Vec<(bool, String, Certainty)> {
+        findings(&narrow(canal), sigma, None)
+            .iter()
+            .filter(|f| f.name == "developmental_canal_stenosis")
+            .map(|f| (f.present, f.level.map_or_else(String::new, |l| l.to_string()), f.certainty))
+            .collect()
+    };
+    assert_eq!(told([15.0, 9.0, 9.0, 9.0, 15.0], 0.5), [(true, "C4-C6".to_owned(), Certainty::Clear)]);
+    assert_eq!(told([9.0; 5], 0.5), [(true, "C3-C7".to_owned(), Certainty::Clear)]);
+    assert_eq!(told([9.0, 9.0, 15.0, 9.0, 9.0], 0.5), [(false, String::new(), Certainty::Clear)]);
+    // 12 is the threshold: 12.2 between narrow ones may be narrow as well.
+    assert_eq!(told([9.0, 12.2, 9.0, 15.0, 15.0], 2.0), [(false, String::new(), Certainty::Borderline)]);
+    assert_eq!(told([9.0, 11.8, 9.0, 15.0, 15.0], 2.0), [(true, "C3-C5".to_owned(), Certainty::Borderline)]);
+}
+
+#[test]
+fn a_canal_that_was_not_measured_leaves_the_question_open() {
+    let (radiograph, mut detection) = good();
+    let narrow = Neck { canal: [9.0, 9.0, 15.0, 15.0, 15.0], ..Neck::default() };
+    let c5 = belongs_to(Vertebra::C5);
+    detection.keypoints = without(&narrow.keypoints(Placing::default()), |id| c5(id) && id.part().starts_with("spino"));
+    let all = judge(&radiograph, &detection).findings;
+    let stenosis = finding(&all, "developmental_canal_stenosis", "");
+    assert_eq!((stenosis.present, stenosis.certainty), (false, Certainty::Borderline));
+    assert_eq!(stenosis.detail.as_deref(), Some("Not measured: C5."));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever is missing, unsure or wrong: accept is never said where Cobb was not read without reservation.
+    #[test]
+    fn accept_is_never_said_of_a_film_without_a_cobb_angle(
+        seed in 0u64..1_000_000, gone in prop::collection::vec(0usize..34, 0..3), weak in 0usize..34,
+        confidence in 0.0..1.0f64, visibility in 0usize..3, facing: bool,
+    ) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut detection = Neck::random(&mut rng).detection(Placing::default());
+        let keypoints: Keypoints = without(&detection.keypoints, |id| gone.contains(&id.index().unwrap()));
+        detection.keypoints =
+            keypoints.map(|id, l| if id.index() == Some(weak) { Landmark { confidence, ..l } } else { l });
+        detection.c7_visibility.0 = [C7Visibility::Full, C7Visibility::Partial, C7Visibility::Hidden][visibility];
+        if !facing { detection.facing = None; }
+        let radiograph = radiograph(plain_film());
+        let measurements = measure(&Subject::of(&detection, radiograph.spacing), &MeasureSettings::default());
+        let quality = assess::assess(&radiograph, &detection, &measurements, &Settings::default()).quality;
+        let read = matches!(measurements.get(Quantity::C2C7Cobb, None), Some(Reading::Ok(_)));
+        prop_assert!(quality.verdict != Verdict::Accept || read);
+        prop_assert_eq!(quality.verdict == Verdict::Accept, quality.reasons.is_empty());
+        for reason in &quality.reasons {
+            prop_assert!(reason.dicom_code.len() == 6 && reason.text.ends_with('.'), "{:?}", reason);
+        }
+    }
+}
