@@ -8,16 +8,17 @@ use super::frame::{Point, angle_between};
 use super::neck::{Body, Neck};
 use crate::domain::anatomy::{LandmarkId, Vertebra};
 
-/// Two facing end-plates, degrees: full extension opens a segment by some 15°, a facet dislocation closes it by some 20°.
-pub const MAX_SEGMENT_DEG: f64 = 40.0;
-/// A body's own end-plates, degrees: the gravest wedge fractures reach some 25°.
-pub const MAX_WEDGE_DEG: f64 = 35.0;
+/// Two facing end-plates, degrees: full extension opens a segment by up to 30° (seen on adolescent head films), a facet
+/// dislocation closes it by some 20°.
+pub const MAX_SEGMENT_DEG: f64 = 45.0;
+/// A body's own end-plates, degrees: adolescent bodies are wedges of up to 27° (the same films), fractures reach as far.
+pub const MAX_WEDGE_DEG: f64 = 40.0;
 /// Depth of a body against the median of the film: neighbours differ by less than a tenth, osteophytes add a quarter.
 pub const DEPTH_RANGE: (f64, f64) = (0.55, 1.7);
 /// Height of a body against the median of the film: a crushed one keeps 0.4, two levels taken for one reach 2.3.
 pub const HEIGHT_RANGE: (f64, f64) = (0.35, 1.9);
-/// Gap between two bodies in median heights: discs reach 0.6, a level passed over leaves some 1.7.
-pub const MAX_GAP: f64 = 1.1;
+/// Gap between two bodies in median heights: adolescent discs reach 0.85, a level passed over leaves 1.4 and more.
+pub const MAX_GAP: f64 = 1.25;
 /// How far a body may reach into the one above, in median heights: fused levels touch; this is room for noise.
 pub const MAX_OVERLAP: f64 = 0.25;
 /// Depth of the canal against the body's: published Pavlov ratios lie between 0.45 and 1.6.

@@ -177,8 +177,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Names what was not found: the vertebra where nothing of it was, else the landmarks.
     fn missing(&self, ids: &[LandmarkId]) -> String {
-        let names: Vec<_> = ids.iter().filter(|id| self.neck.keypoints().get(**id).is_none()).map(in_words).collect();
+        let gone = |v: Vertebra| self.neck.keypoints().iter().all(|(id, _)| id.vertebra() != v);
+        let mut names: Vec<String> = Vec::new();
+        for id in ids.iter().filter(|id| self.neck.keypoints().get(**id).is_none()) {
+            let name = if gone(id.vertebra()) { id.vertebra().name().to_owned() } else { in_words(id) };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         format!("not found: {}", names.join(", "))
     }
 

@@ -32,7 +32,7 @@ pub(super) type At = (f32, f32);
 
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Dash {
+pub(super) enum Pattern {
     Solid,
     Dotted,
     Dashed,
@@ -45,6 +45,29 @@ pub(super) enum Align {
     Left,
     Centre,
     Right,
+}
+
+/// How letters look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Face {
+    /// Units an em.
+    pub(super) size: f32,
+    pub(super) weight: Weight,
+    pub(super) ink: Ink,
+    /// With a dark edge, for the film.
+    pub(super) edged: bool,
+}
+
+impl Face {
+    /// Letters on the film.
+    pub(super) const fn edged(size: f32, ink: Ink) -> Self {
+        Self { size, weight: Weight::Bold, ink, edged: true }
+    }
+
+    /// Letters on the panel.
+    pub(super) const fn plain(size: f32, weight: Weight, ink: Ink) -> Self {
+        Self { size, weight, ink, edged: false }
+    }
 }
 
 /// A picture being drawn; `unit` is a thousandth of the side that the panel runs along.
@@ -68,10 +91,6 @@ impl<'a> Canvas<'a> {
         self.unit
     }
 
-    pub(super) fn width(&self) -> f32 {
-        self.pixmap.width() as f32
-    }
-
     pub(super) const fn fonts(&self) -> &'a Fonts {
         self.fonts
     }
@@ -87,7 +106,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// A line through `points`, `width` units wide.
-    pub(super) fn line(&mut self, points: &[At], ink: Ink, width: f32, dash: Dash) {
+    pub(super) fn line(&mut self, points: &[At], ink: Ink, width: f32, dash: Pattern) {
         let mut builder = PathBuilder::new();
         for (index, (x, y)) in points.iter().enumerate() {
             if index == 0 { builder.move_to(*x, *y) } else { builder.line_to(*x, *y) }
@@ -95,10 +114,10 @@ impl<'a> Canvas<'a> {
         let Some(path) = builder.finish() else { return };
         let width = self.unit * width;
         let pattern = match dash {
-            Dash::Solid => None,
-            Dash::Dotted => StrokeDash::new(vec![0.1, 2.6 * width], 0.0),
-            Dash::Dashed => StrokeDash::new(vec![5.0 * width, 3.5 * width], 0.0),
-            Dash::DashDot => StrokeDash::new(vec![7.0 * width, 3.0 * width, 0.1, 3.0 * width], 0.0),
+            Pattern::Solid => None,
+            Pattern::Dotted => StrokeDash::new(vec![0.1, 2.6 * width], 0.0),
+            Pattern::Dashed => StrokeDash::new(vec![5.0 * width, 3.5 * width], 0.0),
+            Pattern::DashDot => StrokeDash::new(vec![7.0 * width, 3.0 * width, 0.1, 3.0 * width], 0.0),
         };
         self.stroke(&path, [0, 0, 0], 150, width + 2.0 * Self::EDGE * self.unit, pattern.clone());
         self.stroke(&path, ink, 255, width, pattern);
@@ -134,8 +153,9 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// `text` with its baseline at `at`, `size` units high; `edged` on the film, plain on the panel.
-    pub(super) fn text(&mut self, text: &str, at: At, align: Align, size: f32, weight: Weight, ink: Ink, edged: bool) {
+    /// `text` with its baseline at `at`.
+    pub(super) fn text(&mut self, text: &str, at: At, align: Align, face: Face) {
+        let Face { size, weight, ink, edged } = face;
         let size = self.unit * size;
         let width = self.fonts.width(text, weight, size);
         let x = match align {

@@ -5,7 +5,7 @@
 //! dot is the plumb line.
 
 use super::Layout;
-use super::canvas::{AMBER, Align, At, CYAN, Canvas, Dash, GREEN, PINK, WHITE};
+use super::canvas::{AMBER, Align, At, CYAN, Canvas, Face, GREEN, PINK, Pattern, WHITE};
 use super::panel::value;
 use super::text::Weight;
 use crate::domain::anatomy::{Corner, LaminaEnd, LandmarkId, Stage, Vertebra};
@@ -56,7 +56,7 @@ impl Marks<'_> {
     /// Walls thin, end-plates strong; C2's upper side is no end-plate.
     fn body(&self, canvas: &mut Canvas<'_>, vertebra: Vertebra) {
         use Corner::{AnteroInferior, AnteroSuperior, PosteroInferior, PosteroSuperior};
-        let dash = if self.hidden(vertebra) { Dash::Dotted } else { Dash::Solid };
+        let dash = if self.hidden(vertebra) { Pattern::Dotted } else { Pattern::Solid };
         let superior = if vertebra == Vertebra::C2 { 1.2 } else { 2.6 };
         for (from, to, width) in [
             (AnteroSuperior, AnteroInferior, 1.2),
@@ -73,7 +73,7 @@ impl Marks<'_> {
     fn lamina(&self, canvas: &mut Canvas<'_>, vertebra: Vertebra) {
         let [superior, inferior] = LaminaEnd::ALL.map(|e| self.at(LandmarkId::Spinolaminar(vertebra, e)));
         if let (Some(superior), Some(inferior)) = (superior, inferior) {
-            canvas.line(&[superior, inferior], PINK, 1.8, Dash::Solid);
+            canvas.line(&[superior, inferior], PINK, 1.8, Pattern::Solid);
         }
         for end in [superior, inferior].into_iter().flatten() {
             canvas.diamond(end, PINK, 3.6, self.hidden(vertebra));
@@ -101,7 +101,7 @@ impl Marks<'_> {
         let at = (front.0 + 26.0 * unit * away.0, front.1 + 26.0 * unit * away.1 + 7.0 * unit);
         let margin = 16.0 * unit;
         let x = at.0.clamp(margin, (self.layout.film_width as f32 - margin).max(margin));
-        canvas.text(vertebra.name(), (x, at.1), Align::Centre, 19.0, Weight::Bold, WHITE, true);
+        canvas.text(vertebra.name(), (x, at.1), Align::Centre, Face::edged(19.0, WHITE));
     }
 
     /// The two end-plates of the Cobb angle that can be relied on, drawn out to the front.
@@ -120,45 +120,53 @@ impl Marks<'_> {
             let (dx, dy) = (anterior.0 - posterior.0, anterior.1 - posterior.1);
             let (front, back) =
                 ((anterior.0 + 1.6 * dx, anterior.1 + 1.6 * dy), (posterior.0 - 0.7 * dx, posterior.1 - 0.7 * dy));
-            canvas.line(&[anterior, front], AMBER, 1.6, Dash::Dashed);
-            canvas.line(&[posterior, back], AMBER, 1.6, Dash::Dashed);
-            Some(front)
+            canvas.line(&[anterior, front], AMBER, 1.6, Pattern::Dashed);
+            canvas.line(&[posterior, back], AMBER, 1.6, Pattern::Dashed);
+            Some((front, (dx, dy)))
         });
-        let (Some(upper), Some(_)) = (ends.next(), ends.next()) else { return };
+        let (Some((upper, forward)), Some(_)) = (ends.next(), ends.next()) else { return };
         let title = if quantity == Quantity::C2C6Cobb { "Cobb C2–C6" } else { "Cobb C2–C7" };
-        self.label(canvas, &format!("{title} {}", value(quantity, reading)), upper, AMBER);
+        // At the line's far end, running on to the front; on the side away from the line where it has to move back.
+        let align = if forward.0 < 0.0 { Align::Right } else { Align::Left };
+        let aside = if forward.1 > 0.0 { 24.0 } else { -9.0 };
+        let beside = (upper.0, upper.1 + aside * canvas.unit());
+        self.label(canvas, &format!("{title} {}", value(quantity, reading)), beside, align, AMBER);
     }
 
     /// The plumb line from C2's centre to the height of C7, and the distance at its foot.
     fn plumb(&self, canvas: &mut Canvas<'_>) {
         let Some(reading) = self.report.measurements.get(Quantity::Sva, None) else { return };
-        let (Some(corners), Some(c7)) =
-            (self.corners(Vertebra::C2), self.corner(Vertebra::C7, Corner::PosteroSuperior))
-        else {
-            return;
-        };
+        let (Some(corners), Some(lowest)) = (self.corners(Vertebra::C2), self.corners(Vertebra::C7)) else { return };
+        let [_, front, c7, back] = lowest;
         let Some(centre) = crossing(corners) else { return };
         let unit = canvas.unit();
         let foot = (centre.0, c7.1);
-        canvas.line(&[centre, (foot.0, foot.1 + 30.0 * unit)], GREEN, 1.6, Dash::DashDot);
-        canvas.line(&[foot, c7], GREEN, 1.6, Dash::Solid);
-        for end in [foot, c7] {
-            canvas.line(&[(end.0, end.1 - 7.0 * unit), (end.0, end.1 + 7.0 * unit)], GREEN, 1.6, Dash::Solid);
+        // Down to where the lower Cobb line ends, so that the label stands clear of it.
+        let end = front.1.max(front.1 + 1.6 * (front.1 - back.1)) + 16.0 * unit;
+        canvas.line(&[centre, (foot.0, end)], GREEN, 1.6, Pattern::DashDot);
+        canvas.line(&[foot, c7], GREEN, 1.6, Pattern::Solid);
+        for (x, y) in [foot, c7] {
+            canvas.line(&[(x, y - 7.0 * unit), (x, y + 7.0 * unit)], GREEN, 1.6, Pattern::Solid);
         }
         canvas.disc(centre, GREEN, 4.0, true);
-        let below = (foot.0, foot.1 + 52.0 * unit);
-        self.label(canvas, &format!("SVA {}", value(Quantity::Sva, reading)), below, GREEN);
+        let text = format!("SVA {}", value(Quantity::Sva, reading));
+        self.label(canvas, &text, (foot.0, end + 20.0 * unit), Align::Centre, GREEN);
     }
 
-    /// A label centred at `at`, moved as far as needed to stay on the film.
-    fn label(&self, canvas: &mut Canvas<'_>, text: &str, at: At, ink: [u8; 3]) {
+    /// A label at `at`, moved as far as needed to stay on the film.
+    fn label(&self, canvas: &mut Canvas<'_>, text: &str, at: At, align: Align, ink: [u8; 3]) {
         let unit = canvas.unit();
         let size = 18.0;
-        let half = canvas.fonts().width(text, Weight::Bold, size * unit) / 2.0 + 6.0 * unit;
+        let (length, margin) = (canvas.fonts().width(text, Weight::Bold, size * unit), 8.0 * unit);
         let (width, height) = (self.layout.film_width as f32, self.layout.film_height as f32);
-        let x = at.0.clamp(half, (width - half).max(half));
-        let y = at.1.clamp(24.0 * unit, (height - 8.0 * unit).max(24.0 * unit));
-        canvas.text(text, (x, y), Align::Centre, size, Weight::Bold, ink, true);
+        let (left, right) = match align {
+            Align::Left => (0.0, length),
+            Align::Centre => (length / 2.0, length / 2.0),
+            Align::Right => (length, 0.0),
+        };
+        let x = at.0.min(width - margin - right).max(margin + left);
+        let y = at.1.min(height - margin).max(24.0 * unit);
+        canvas.text(text, (x, y), align, Face::edged(size, ink));
     }
 }
 
@@ -177,5 +185,5 @@ fn direction(from: At, to: At) -> At {
 fn crossing([a, b, c, d]: [At; 4]) -> Option<At> {
     let (one, other) = ((d.0 - a.0, d.1 - a.1), (c.0 - b.0, c.1 - b.1));
     let share = ((b.0 - a.0) * other.1 - (b.1 - a.1) * other.0) / (one.0 * other.1 - one.1 * other.0);
-    share.is_finite().then(|| (a.0 + share * one.0, a.1 + share * one.1))
+    share.is_finite().then_some((a.0 + share * one.0, a.1 + share * one.1))
 }

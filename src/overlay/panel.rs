@@ -1,7 +1,7 @@
 //! The panel beside the film: verdict and reasons, numbers with their intervals, findings, the notice.
 
 use super::Layout;
-use super::canvas::{AMBER, Align, Canvas, DIM, GREEN, Ink, RED, WHITE};
+use super::canvas::{AMBER, Align, Canvas, DIM, Face, GREEN, Ink, RED, WHITE};
 use super::text::Weight;
 use crate::domain::report::{
     Certainty, Estimate, Finding, Level, Measurement, NOTICE, Quantity, Reading, Report, Unit, Verdict,
@@ -33,7 +33,7 @@ fn number(quantity: Quantity, estimate: Estimate) -> String {
     }
 }
 
-/// Draws the panel.
+/// Draws the panel: the notice at its foot, always, and above it as much as there is room for.
 pub(super) fn paint(canvas: &mut Canvas<'_>, report: &Report, layout: &Layout) {
     let unit = canvas.unit();
     let (x, y, width, height) = if layout.beside {
@@ -44,8 +44,11 @@ pub(super) fn paint(canvas: &mut Canvas<'_>, report: &Report, layout: &Layout) {
     let columns = if layout.beside { 1.0 } else { 3.0 };
     let margin = MARGIN * unit;
     let column_width = (width - margin * (columns + 1.0)) / columns;
-    let mut flow =
-        Flow { canvas, top: y + margin, bottom: y + height - margin, x: x + margin, y: y + margin, column_width };
+    let (left, right, bottom) = (x + margin, x + width - margin, y + height - margin);
+    let foot = Flow { canvas, top: y, bottom, right, x: left, y: 0.0, column_width: width - 2.0 * margin, full: false };
+    let bottom = foot.at_the_foot(&footer(report)) - 8.0 * unit;
+    let top = y + margin;
+    let mut flow = Flow { canvas, top, bottom, right, x: left, y: top, column_width, full: false };
     for block in blocks(report) {
         flow.block(&block);
     }
@@ -61,7 +64,7 @@ enum Item {
 }
 
 fn blocks(report: &Report) -> Vec<Vec<Item>> {
-    vec![verdict(report), alignment(report), segments(report), canal(report), findings(report), footer(report)]
+    vec![verdict(report), alignment(report), findings(report), segments(report), canal(report)]
 }
 
 fn verdict(report: &Report) -> Vec<Item> {
@@ -151,13 +154,17 @@ fn findings(report: &Report) -> Vec<Item> {
         let how = match (finding.present, finding.certainty) {
             (true, Certainty::Clear) => "present",
             (true, Certainty::Borderline) => "present, borderline",
-            (false, _) => "absent, borderline",
+            (false, _) => "not excluded",
         };
         let text = format!("{}{place}: {how}", finding.name.replace('_', " "));
         items.push(Item::Text(text, if finding.present { RED } else { AMBER }));
     }
     if items.len() == 1 {
-        let text = if all.is_empty() { "None could be judged." } else { "No number beyond its threshold." };
+        let text = if all.is_empty() {
+            "None could be judged."
+        } else {
+            "No number that could be judged lies beyond its threshold."
+        };
         items.push(Item::Text(text.to_owned(), WHITE));
     }
     items
@@ -166,7 +173,7 @@ fn findings(report: &Report) -> Vec<Item> {
 fn footer(report: &Report) -> Vec<Item> {
     let spacing = report.spacing.map_or_else(
         || "No trustworthy spacing: lengths withheld.".to_owned(),
-        |s| format!("{:.4} mm a pixel, {}.", s.mm_per_pixel(), s.source().name().replace('_', " ")),
+        |s| format!("{:.4} mm a pixel ({}).", s.mm_per_pixel(), s.source().name().replace('_', " ")),
     );
     let facing = report.facing.map_or("unknown", |f| f.name());
     vec![
@@ -179,27 +186,48 @@ fn dash(level: Level) -> String {
     level.to_string().replace('-', "–")
 }
 
-/// Fills columns from the top; a block that does not fit begins the next column, if there is one.
+/// Fills columns from the top; a block that does not fit begins the next column, and where there is none, what is left
+/// over is left to the report and said so.
 struct Flow<'c, 'a> {
     canvas: &'c mut Canvas<'a>,
     top: f32,
     bottom: f32,
+    right: f32,
     x: f32,
     y: f32,
     column_width: f32,
+    full: bool,
 }
 
 impl Flow<'_, '_> {
+    /// Draws `items` so that they end at the bottom; the height at which they begin.
+    fn at_the_foot(mut self, items: &[Item]) -> f32 {
+        let begin = self.bottom - items.iter().map(|i| self.height(i)).sum::<f32>();
+        self.y = begin;
+        for item in items {
+            self.item(item);
+        }
+        begin
+    }
+
     fn block(&mut self, items: &[Item]) {
         let unit = self.canvas.unit();
         let height: f32 = items.iter().map(|i| self.height(i)).sum();
         let next = self.x + self.column_width + MARGIN * unit;
-        let room_beside = next + 0.9 * self.column_width < self.canvas.width();
+        let room_beside = next + 0.9 * self.column_width < self.right;
         if self.y > self.top && self.y + height > self.bottom && room_beside {
             (self.x, self.y) = (next, self.top);
         }
+        let more = Item::Small("… more in the report".to_owned());
         for item in items {
-            self.item(item);
+            // Keep room for the line that says that something is missing.
+            if !self.full && self.y + self.height(item) + self.height(&more) > self.bottom {
+                self.item(&more);
+                self.full = true;
+            }
+            if !self.full {
+                self.item(item);
+            }
         }
         self.y += 9.0 * unit;
     }
@@ -227,15 +255,8 @@ impl Flow<'_, '_> {
         let base = |size: f32| self.y + size * unit;
         match item {
             Item::Heading(text) => {
-                self.canvas.text(
-                    &text.to_uppercase(),
-                    (x, base(SMALL)),
-                    Align::Left,
-                    SMALL - 1.0,
-                    Weight::Bold,
-                    DIM,
-                    false,
-                );
+                let face = Face::plain(SMALL - 1.0, Weight::Bold, DIM);
+                self.canvas.text(&text.to_uppercase(), (x, base(SMALL)), Align::Left, face);
                 let rule = self.y + height - 2.5 * unit;
                 self.canvas.fill((x, rule), self.column_width, (0.8 * unit).max(1.0), [58, 66, 78]);
             }
@@ -243,14 +264,14 @@ impl Flow<'_, '_> {
                 let at = (x + 14.0 * unit, self.y + 14.0 * unit);
                 self.canvas.disc(at, *ink, 14.0, false);
                 let sign_at = (at.0, at.1 + 8.0 * unit);
-                self.canvas.text(sign, sign_at, Align::Centre, 22.0, Weight::Bold, [10, 12, 16], false);
+                self.canvas.text(sign, sign_at, Align::Centre, Face::plain(22.0, Weight::Bold, [10, 12, 16]));
                 let word_at = (x + 38.0 * unit, self.y + 23.0 * unit);
-                self.canvas.text(word, word_at, Align::Left, 25.0, Weight::Bold, *ink, false);
+                self.canvas.text(word, word_at, Align::Left, Face::plain(25.0, Weight::Bold, *ink));
             }
             Item::Row(title, value, ink) => {
                 let y = base(BODY);
-                self.canvas.text(title, (x, y), Align::Left, BODY, Weight::Regular, DIM, false);
-                self.canvas.text(value, (right, y), Align::Right, BODY, Weight::Regular, *ink, false);
+                self.canvas.text(title, (x, y), Align::Left, Face::plain(BODY, Weight::Regular, DIM));
+                self.canvas.text(value, (right, y), Align::Right, Face::plain(BODY, Weight::Regular, *ink));
             }
             Item::Text(text, ink) => self.paragraph(text, BODY, *ink),
             Item::Small(text) => self.paragraph(text, SMALL, DIM),
@@ -262,7 +283,7 @@ impl Flow<'_, '_> {
         let unit = self.canvas.unit();
         for (index, line) in self.lines(text, size).iter().enumerate() {
             let y = self.y + (size + index as f32 * size * LEADING) * unit;
-            self.canvas.text(line, (self.x, y), Align::Left, size, Weight::Regular, ink, false);
+            self.canvas.text(line, (self.x, y), Align::Left, Face::plain(size, Weight::Regular, ink));
         }
     }
 }

@@ -239,6 +239,18 @@ fn a_bad_exposure_that_costs_the_curvature_asks_for_a_repeat() {
     assert_eq!(codes(&assessment).iter().filter(|c| **c == "underexposed").count(), 1);
 }
 
+#[test]
+fn every_rule_stands_in_the_documentation_with_its_code_and_verdict() {
+    let page = include_str!("../../docs/quality.md");
+    for rule in assess::quality::RULES {
+        let line = page.lines().find(|line| {
+            line.contains(&format!("`{}`", rule.code)) && line.contains(&format!("| {} |", rule.verdict.name()))
+        });
+        let line = line.unwrap_or_else(|| panic!("docs/quality.md does not tell {} ({:?})", rule.code, rule.verdict));
+        assert!(line.contains(rule.dicom_code), "{line}");
+    }
+}
+
 /// The findings on a neck whose landmarks spread by `sigma` pixels.
 fn findings(neck: &Neck, sigma: f64, spacing: Option<PixelSpacing>) -> Vec<Finding> {
     let detection = neck.detection(Placing { sigma, ..Placing::default() });
