@@ -109,7 +109,7 @@ fn a_level_at_the_edge_or_behind_it_asks_for_a_repeat_and_names_the_edge() {
     let text = &assessment.quality.reasons[0].text;
     assert!(text.starts_with("C7 is cut off at the lower edge"), "{text}");
     // C7 was not found, and C6 stands right before the edge.
-    let gone = Detection { keypoints: without(&detection.keypoints, belongs_to(Vertebra::C7)), ..detection.clone() };
+    let gone = Detection { keypoints: without(&detection.keypoints, belongs_to(Vertebra::C7)), ..detection };
     assert_eq!(codes(&judge(&cut(90.0), &gone))[0], "level_cut_off");
     // C7 was not found, but there is room for it: then the edge is not to blame.
     assert_eq!(codes(&judge(&radiograph(plain_film()), &gone)), vec!["cobb_unreadable"]);
@@ -159,7 +159,7 @@ fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
     let c5 = belongs_to(Vertebra::C5);
     let low = Detection {
         keypoints: moved(&detection.keypoints, |id, p| if c5(id) { PointPx::new(p.x, p.y - 60.0) } else { p }),
-        ..detection.clone()
+        ..detection
     };
     let assessment = judge(&radiograph, &low);
     assert_eq!((assessment.quality.verdict, codes(&assessment)[0]), (Verdict::Review, "inconsistent"));
@@ -167,7 +167,7 @@ fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
     let c2 = corner(Vertebra::C2, Corner::AnteroInferior);
     let unsure = Detection {
         keypoints: detection.keypoints.map(|id, l| if id == c2 { Landmark { confidence: 0.2, ..l } } else { l }),
-        ..detection.clone()
+        ..detection
     };
     let assessment = judge(&radiograph, &unsure);
     assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["low_confidence"]));
