@@ -43,11 +43,6 @@ impl Agenda {
         Some((key.1, candidate, rank))
     }
 
-    /// Whether `path` stands here.
-    pub(super) fn holds(&self, path: &Path) -> bool {
-        self.candidates.contains_key(path)
-    }
-
     /// Takes out the file to look at now, if one is due.
     pub(super) fn next_due(&mut self, now: Duration) -> Option<(Arc<Path>, Candidate, Rank)> {
         let due = |queue: &BTreeSet<(Duration, Arc<Path>)>| {
@@ -80,8 +75,7 @@ mod tests {
     use super::super::settle::{Patience, Sign, Stamp};
     use super::*;
 
-    const PATIENCE: Patience =
-        Patience { settle: Duration::from_secs(1), give_up_after: Duration::from_secs(60) };
+    const PATIENCE: Patience = Patience { settle: Duration::from_secs(1), give_up_after: Duration::from_secs(60) };
 
     fn candidate(at: u64) -> Candidate {
         let stamp = Stamp { size: 1, modified_ns: 0, changed_ns: 0, inode: 1 };
@@ -100,8 +94,7 @@ mod tests {
         assert_eq!(agenda.earliest(), Some(Duration::from_secs(1)));
         assert_eq!(agenda.next_due(Duration::from_secs(5)).map(|(p, ..)| p), Some(path("old")), "new is not due");
         agenda.put(path("old"), candidate(1), Rank::Backlog);
-        let order: Vec<_> =
-            std::iter::from_fn(|| agenda.next_due(Duration::from_secs(9))).map(|(p, ..)| p).collect();
+        let order: Vec<_> = std::iter::from_fn(|| agenda.next_due(Duration::from_secs(9))).map(|(p, ..)| p).collect();
         assert_eq!(order, [path("new"), path("old")]);
         assert_eq!((agenda.len(), agenda.earliest()), (0, None));
     }
@@ -111,7 +104,7 @@ mod tests {
         let mut agenda = Agenda::default();
         agenda.put(path("a"), candidate(1), Rank::Backlog);
         agenda.put(path("a"), candidate(3), Rank::Live);
-        assert_eq!((agenda.len(), agenda.holds(Path::new("a"))), (1, true));
+        assert_eq!(agenda.len(), 1);
         assert_eq!(agenda.next_due(Duration::from_secs(2)), None);
         assert!(agenda.remove(Path::new("a")).is_some());
         assert!(agenda.remove(Path::new("a")).is_none());

@@ -46,7 +46,11 @@ impl Folder {
     pub(super) fn look(&mut self, now: Duration, inbox: &SyncSender<Note>) -> Result<PathBuf, String> {
         let seen = Root::inspect(&self.path).map_err(|error| self.why(&error)).and_then(|(path, root)| {
             let unmounted = self.was_mounted && !root.mounted;
-            if unmounted { Err(format!("nothing is mounted any more at {}", self.path.display())) } else { Ok((path, root)) }
+            if unmounted {
+                Err(format!("nothing is mounted any more at {}", self.path.display()))
+            } else {
+                Ok((path, root))
+            }
         });
         let (path, root) = match seen {
             Ok(seen) => seen,

@@ -50,12 +50,12 @@ impl Stamp {
 }
 
 /// Whether a file holds everything that it announces. The decoders know; this room only asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wholeness {
     /// It parses to the end of its pixel data.
     Whole,
-    /// It ends too early; where, in plain words without anything from the header's values.
-    Partial(String),
+    /// It ends too early.
+    Partial,
     /// Not a format that says where it ends: taken when it is quiet, and then the decoder gives the reason.
     Unrecognised,
 }
@@ -79,7 +79,7 @@ pub(super) enum Sign {
 }
 
 /// The answer to "is it whole?".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Whole,
     Unrecognised,
@@ -143,7 +143,7 @@ impl Candidate {
     }
 
     /// What to do with the answer to a question asked at `at`, when the file was due.
-    pub(super) fn answer(&mut self, at: Duration, answer: &Answer, patience: &Patience) -> Verdict {
+    pub(super) fn answer(&mut self, at: Duration, answer: Answer, patience: &Patience) -> Verdict {
         let quiet = at.saturating_sub(self.changed_at);
         match answer {
             Answer::Whole => Verdict::Take,
@@ -194,28 +194,23 @@ mod tests {
     #[test]
     fn a_writer_that_closes_early_is_waited_for() {
         let mut file = Candidate::new(ms(0), stamp(10), Sign::Closed, &PATIENCE);
-        assert_eq!(file.answer(ms(0), &Answer::Partial, &PATIENCE), Verdict::Wait);
+        assert_eq!(file.answer(ms(0), Answer::Partial, &PATIENCE), Verdict::Wait);
         assert_eq!(file.due(), ms(1_000));
         file.observe(ms(700), stamp(20), Sign::Closed, &PATIENCE);
         assert_eq!(file.due(), ms(700));
-        assert_eq!(file.answer(ms(700), &Answer::Whole, &PATIENCE), Verdict::Take);
+        assert_eq!(file.answer(ms(700), Answer::Whole, &PATIENCE), Verdict::Take);
     }
 
     #[test]
     fn a_file_of_no_known_kind_is_taken_only_when_it_is_quiet() {
         let mut file = Candidate::new(ms(0), stamp(10), Sign::Closed, &PATIENCE);
-        assert_eq!(file.answer(ms(0), &Answer::Unrecognised, &PATIENCE), Verdict::Wait);
+        assert_eq!(file.answer(ms(0), Answer::Unrecognised, &PATIENCE), Verdict::Wait);
         assert_eq!(file.due(), ms(1_000));
-        assert_eq!(file.answer(ms(1_000), &Answer::Unrecognised, &PATIENCE), Verdict::Take);
+        assert_eq!(file.answer(ms(1_000), Answer::Unrecognised, &PATIENCE), Verdict::Take);
     }
 
     fn answers() -> impl Strategy<Value = Answer> {
-        prop_oneof![
-            Just(Answer::Whole),
-            Just(Answer::Unrecognised),
-            Just(Answer::Partial),
-            Just(Answer::Unreadable)
-        ]
+        prop_oneof![Just(Answer::Whole), Just(Answer::Unrecognised), Just(Answer::Partial), Just(Answer::Unreadable)]
     }
 
     fn patience() -> impl Strategy<Value = Patience> {
@@ -247,7 +242,7 @@ mod tests {
                 }
                 let quiet = now - last_change;
                 prop_assert!(closed_since || quiet >= patience.settle, "asked too early");
-                match file.answer(now, &answer, &patience) {
+                match file.answer(now, answer, &patience) {
                     Verdict::Take => {
                         prop_assert!(matches!(answer, Answer::Whole | Answer::Unrecognised));
                         prop_assert!(answer == Answer::Whole || quiet >= patience.settle);
@@ -272,7 +267,7 @@ mod tests {
                 questions += 1;
                 prop_assert!(questions <= 40);
                 prop_assert!(now <= patience.give_up_after + patience.settle);
-                match file.answer(now, &answer, &patience) {
+                match file.answer(now, answer, &patience) {
                     Verdict::Wait => {}
                     verdict => break verdict,
                 }

@@ -66,9 +66,8 @@ impl Eyes {
 fn sign_of(kind: EventKind) -> Option<Sign> {
     match kind {
         EventKind::Create(CreateKind::File | CreateKind::Folder | CreateKind::Any) => Some(Sign::Seen),
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
-            Some(Sign::Closed)
-        }
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Sign::Closed),
         _ => None,
     }
 }

@@ -208,7 +208,8 @@ impl Worker {
             match round.walk.step(&self.settings.ignore) {
                 Some(Found::File(path, stamp)) => {
                     if !self.see_unless_full(&path, stamp, round.rank) {
-                        round.barred = Some(format!("there are more than {MAX_FILES} files; only as many are looked at"));
+                        round.barred =
+                            Some(format!("there are more than {MAX_FILES} files; only as many are looked at"));
                     }
                 }
                 Some(Found::Barred(path, error)) => {
@@ -322,25 +323,27 @@ impl Worker {
         let (answer, why) = match whole {
             Ok(Wholeness::Whole) => (Answer::Whole, String::new()),
             Ok(Wholeness::Unrecognised) => (Answer::Unrecognised, String::new()),
-            Ok(Wholeness::Partial(why)) => (Answer::Partial, why),
+            Ok(Wholeness::Partial) => {
+                (Answer::Partial, format!("its {} bytes end before its pixel data do", stamp.size))
+            }
             Err(error) if is_gone(&error) => return self.gone(&path),
             Err(error) => (Answer::Unreadable, error.to_string()),
         };
-        match candidate.answer(self.now(), &answer, &patience) {
+        match candidate.answer(self.now(), answer, &patience) {
             Verdict::Wait => self.agenda.put(path, candidate, rank),
-            Verdict::GiveUp => self.give_up_after_waiting(path, stamp, &answer, &why),
+            Verdict::GiveUp => self.give_up_after_waiting(path, stamp, answer, &why),
             Verdict::Take => match claim::claim(&absolute, stamp) {
                 Ok(Claim::Hash(hash)) => self.hand_out(path, absolute, &candidate, hash),
                 Ok(Claim::Changed) => {
-                    self.try_later(path, candidate, rank, &Answer::Partial, "it changed while it was being read");
+                    self.try_later(path, candidate, rank, Answer::Partial, "it changed while it was being read");
                 }
                 Err(error) if is_gone(&error) => self.gone(&path),
-                Err(error) => self.try_later(path, candidate, rank, &Answer::Unreadable, &error.to_string()),
+                Err(error) => self.try_later(path, candidate, rank, Answer::Unreadable, &error.to_string()),
             },
         }
     }
 
-    fn try_later(&mut self, path: Arc<Path>, mut candidate: Candidate, rank: Rank, answer: &Answer, why: &str) {
+    fn try_later(&mut self, path: Arc<Path>, mut candidate: Candidate, rank: Rank, answer: Answer, why: &str) {
         match candidate.answer(self.now(), answer, &self.settings.patience) {
             Verdict::Take | Verdict::Wait => self.agenda.put(path, candidate, rank),
             Verdict::GiveUp => self.give_up_after_waiting(path, candidate.stamp(), answer, why),
@@ -376,7 +379,7 @@ impl Worker {
         self.in_hand.push_back(landing);
     }
 
-    fn give_up_after_waiting(&mut self, path: Arc<Path>, stamp: Stamp, answer: &Answer, why: &str) {
+    fn give_up_after_waiting(&mut self, path: Arc<Path>, stamp: Stamp, answer: Answer, why: &str) {
         let waited = self.settings.patience.give_up_after.as_secs();
         let (code, what) = match answer {
             Answer::Unreadable => (FaultCode::Unreadable, "It could not be read"),
