@@ -30,6 +30,7 @@ pub mod problem;
 mod read;
 pub mod reference;
 mod surroundings;
+mod table;
 mod values;
 
 pub use problem::{Problem, Problems};
@@ -232,17 +233,8 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
         let merged = merge(text, place, variables)?;
-        let (config, _, problems) = keys::read(&merged, place);
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(Problems(problems)),
-        }
-    }
-
-    /// What is wrong with the folders and files that the configuration names, on this machine, for this user. Reads;
-    /// makes and changes nothing.
-    pub fn surroundings(&self, place: &str) -> Problems {
-        surroundings::look(self, place)
+        let (config, outcome) = keys::read(&merged, place);
+        conclude(config, outcome.problems)
     }
 }
 
@@ -254,10 +246,12 @@ impl Config {
 pub fn check(path: Option<&Path>) -> Result<Config, Problems> {
     let (text, place) = read_file(path)?;
     let merged = merge(&text, &place, environment())?;
-    let (config, _, mut problems) = keys::read(&merged, &place);
-    if let Some(config) = &config {
-        problems.extend(config.surroundings(&place).0);
-    }
+    let (config, mut outcome) = keys::read(&merged, &place);
+    outcome.problems.extend(outcome.named.iter().filter_map(|named| surroundings::look(named, &place)));
+    conclude(config, outcome.problems)
+}
+
+fn conclude(config: Option<Config>, problems: Vec<Problem>) -> Result<Config, Problems> {
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(Problems(problems)),

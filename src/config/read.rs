@@ -93,18 +93,50 @@ impl Key {
     }
 }
 
+/// What a path that the configuration names must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// A folder that can be read.
+    Folder,
+    /// A folder, or a place where one can be made.
+    Place,
+    /// A folder with the models' manifest.
+    Models,
+    /// A file that can be read.
+    File,
+}
+
+/// A path that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) key: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) need: Need,
+}
+
 /// See the module's documentation.
 pub(super) struct Reader<'a> {
     root: &'a Value,
     file: &'a str,
     keys: Vec<Key>,
+    named: Vec<Named>,
     problems: Vec<Problem>,
+}
+
+/// What came of reading, beside the values.
+pub(super) struct Outcome {
+    /// Every key asked for, in that order.
+    pub(super) keys: Vec<Key>,
+    /// Every path that was named.
+    pub(super) named: Vec<Named>,
+    /// Every problem, those of keys that nobody asked for among them.
+    pub(super) problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads from `root`, the merged values; `file` is what they stand in where not in the environment.
     pub(super) const fn new(root: &'a Value, file: &'a str) -> Self {
-        Self { root, file, keys: Vec::new(), problems: Vec::new() }
+        Self { root, file, keys: Vec::new(), named: Vec::new(), problems: Vec::new() }
     }
 
     /// The value of `key` or its default; `None` after a problem.
@@ -135,6 +167,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The path in `key`, which must be what `need` says.
+    pub(super) fn path(&mut self, key: Key, need: Need) -> Option<PathBuf> {
+        let path = self.get(key, path)?;
+        self.named.push(Named { key: key.name, path: path.clone(), need });
+        Some(path)
+    }
+
+    /// The path in `key`, if there is one.
+    pub(super) fn optional_path(&mut self, key: Key, need: Need) -> Option<Option<PathBuf>> {
+        let path = self.optional(key, path)?;
+        self.named.extend(path.iter().map(|path| Named { key: key.name, path: path.clone(), need }));
+        Some(path)
+    }
+
     /// Notes that the value of `name` will not do.
     pub(super) fn problem(&mut self, name: &str, value: Option<&Value>, what: &str, remedy: String) {
         let value = value.or_else(|| find(self.root, name));
@@ -146,8 +192,8 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { key: name.to_owned(), value: shown, place, what: what.to_owned(), remedy });
     }
 
-    /// Every key asked for, and every problem, those of keys that nobody asked for among them.
-    pub(super) fn finish(mut self) -> (Vec<Key>, Vec<Problem>) {
+    /// Looks for keys that nobody asked for, and ends.
+    pub(super) fn finish(mut self) -> Outcome {
         let mut unknown = Vec::new();
         self.collect_unknown(self.root, String::new(), &mut unknown);
         unknown.sort();
@@ -161,7 +207,7 @@ impl<'a> Reader<'a> {
             // Its value stays unsaid: it may be a password in the wrong place.
             self.problems.push(Problem { key: name, value: None, place, what: "is not a key".into(), remedy });
         }
-        (self.keys, self.problems)
+        Outcome { keys: self.keys, named: self.named, problems: self.problems }
     }
 
     fn collect_unknown(&self, value: &Value, name: String, unknown: &mut Vec<(String, bool)>) {
@@ -213,8 +259,7 @@ fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// A path: any text.
-pub(super) fn path(value: &Value) -> Result<PathBuf, Wrong> {
+fn path(value: &Value) -> Result<PathBuf, Wrong> {
     super::values::text(value).map(PathBuf::from)
 }
 

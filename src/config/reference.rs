@@ -7,7 +7,7 @@ use super::{keys, read};
 /// Every key, in the order of the documentation.
 pub fn all() -> Vec<Key> {
     let nothing = config::Value::new(None, config::ValueKind::Table(config::Map::new()));
-    keys::read(&nothing, "").1
+    keys::read(&nothing, "").1.keys
 }
 
 fn sections() -> Vec<(&'static str, Vec<Key>)> {
@@ -51,7 +51,8 @@ pub fn example() -> String {
         .to_owned();
     for (section, keys) in sections() {
         text += &format!("\n[{section}]\n");
-        for key in keys {
+        for (n, key) in keys.iter().enumerate() {
+            text += if n > 0 { "\n" } else { "" };
             for line in wrap(key.meaning, 116) {
                 text += &format!("# {line}\n");
             }

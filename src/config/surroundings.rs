@@ -5,78 +5,36 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use crate::ingest::after::After;
+use super::problem::Problem;
+use super::read::{Named, Need};
 
-use super::problem::{Problem, Problems};
-use super::{Config, Login, Tls};
-
-/// Every problem, in the order of the documentation.
-pub(super) fn look(config: &Config, place: &str) -> Problems {
-    let mut found = Found { place, problems: Vec::new() };
-    let watch = &config.ingest.watch;
-    found.note("ingest.watch", watch, fs::read_dir(watch).map(drop), "Make the folder, mount the share, or give the service's user the right to read it; until then the service waits for it.");
-    if let After::Move(to) = &config.after {
-        found.note("ingest.move_to", to, can_be_made(to), "Name a folder that exists or can be made.");
-    }
-    found.note(
-        "store.path",
-        &config.store.path,
-        can_be_made(&config.store.path),
-        "Name a folder that exists or can be made.",
-    );
-    if let Some(models) = &config.inference.models {
-        let manifest = models.join("manifest.toml");
-        found.note(
-            "inference.models",
-            models,
-            readable(&manifest),
-            "Name the folder that holds manifest.toml and the models.",
-        );
-    }
-    if let Some(library) = &config.inference.library {
-        found.note(
-            "inference.library",
-            library,
-            readable(library),
-            "Name ONNX Runtime's library, libonnxruntime.so, or remove this key to have it searched for.",
-        );
-    }
-    let (mut files, remedy) = (Vec::new(), "Put the file there, and give the service's user the right to read it.");
-    if let Some(Login { password_file: Some(file), .. }) = &config.mqtt.login {
-        files.push(("mqtt.password_file", file));
-    }
-    if let Some(Tls { ca_file, client }) = &config.mqtt.tls {
-        files.extend(ca_file.iter().map(|file| ("mqtt.ca_file", file)));
-        files.extend(client.iter().flat_map(|(cert, key)| [("mqtt.cert_file", cert), ("mqtt.key_file", key)]));
-    }
-    for (key, file) in files {
-        found.note(key, file, readable(file), remedy);
-    }
-    Problems(found.problems)
-}
-
-struct Found<'a> {
-    place: &'a str,
-    problems: Vec<Problem>,
-}
-
-impl Found<'_> {
-    fn note(&mut self, key: &str, path: &Path, result: io::Result<()>, remedy: &str) {
-        if let Err(error) = result {
-            let what = match error.kind() {
-                io::ErrorKind::NotFound => "does not exist".to_owned(),
-                io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
-                _ => format!("cannot be used: {error}"),
-            };
-            self.problems.push(Problem {
-                key: key.to_owned(),
-                value: Some(format!("{:?}", path.display().to_string())),
-                place: self.place.to_owned(),
-                what,
-                remedy: remedy.to_owned(),
-            });
+/// What is wrong with the path that is named at `place`, if anything is.
+pub(super) fn look(named: &Named, place: &str) -> Option<Problem> {
+    let path = &named.path;
+    let (looked_at, remedy) = match named.need {
+        Need::Folder => (
+            fs::read_dir(path).map(drop),
+            "Make the folder, mount the share, or give the service's user the right to read it; until then the service \
+             waits for it.",
+        ),
+        Need::Place => (can_be_made(path), "Name a folder that exists or can be made."),
+        Need::Models => {
+            (readable(&path.join("manifest.toml")), "Name the folder that holds manifest.toml and the models.")
         }
-    }
+        Need::File => (readable(path), "Put the file there, and give the service's user the right to read it."),
+    };
+    let what = match looked_at.err()? {
+        error if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+        error if error.kind() == io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
+        error => format!("cannot be used: {error}"),
+    };
+    Some(Problem {
+        key: named.key.to_owned(),
+        value: Some(format!("{:?}", path.display().to_string())),
+        place: place.to_owned(),
+        what,
+        remedy: remedy.to_owned(),
+    })
 }
 
 fn readable(path: &Path) -> io::Result<()> {
@@ -98,4 +56,34 @@ fn can_be_made(path: &Path) -> io::Result<()> {
         }
     }
     Err(io::ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(path: &Path, need: Need) -> Option<String> {
+        look(&Named { key: "a.b", path: path.to_owned(), need }, "here").map(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn each_need_is_met_or_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("file"), "x").unwrap();
+        for (good, need) in [("", Need::Folder), ("", Need::Place), ("not/yet", Need::Place), ("file", Need::File)] {
+            assert_eq!(problem(&at(good), need), None, "{good}");
+        }
+        for (bad, need, part) in [
+            ("gone", Need::Folder, "does not exist"),
+            ("file", Need::Folder, "is not a folder"),
+            ("file/below", Need::Place, "is not a folder"),
+            ("", Need::File, "not a file"),
+            ("", Need::Models, "does not exist"),
+        ] {
+            let told = problem(&at(bad), need).unwrap();
+            assert!(told.contains(part) && told.starts_with("a.b = "), "{told}");
+        }
+        assert!(!at("not").exists());
+    }
 }
