@@ -1,5 +1,7 @@
 //! The configuration from outside: files as sites write them, and what is said about them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

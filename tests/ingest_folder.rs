@@ -3,6 +3,8 @@
 //! That nothing comes of a file is shown by what comes next: a film that is dropped after it. The only times here are
 //! limits after which a test has failed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};

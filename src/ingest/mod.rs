@@ -73,13 +73,18 @@ pub struct Settings {
     pub log_file_names: bool,
 }
 
+/// Answers for a file's name and stamp.
+pub type KnowsStamp = Box<dyn FnMut(&str, &Stamp) -> bool + Send>;
+/// Answers for a content.
+pub type KnowsHash = Box<dyn FnMut(&ContentHash) -> bool + Send>;
+
 /// What was dealt with before this run; in the appliance, the ledger.
 pub struct Known {
     /// Whether the file of this name (as in [`Arrival::file`]) was dealt with when it had this size and these two times.
     /// Saves reading every old film again after a restart. The inode is to be left out: it does not survive a mount.
-    pub by_stamp: Box<dyn FnMut(&str, &Stamp) -> bool + Send>,
+    pub by_stamp: KnowsStamp,
     /// Whether a film of this content was recorded, under any name.
-    pub by_hash: Box<dyn FnMut(&ContentHash) -> bool + Send>,
+    pub by_hash: KnowsHash,
 }
 
 impl Known {

@@ -122,7 +122,7 @@ impl Worker {
                     self.decide(path, candidate, rank);
                 }
             }
-            if self.deliver().is_err() {
+            if !self.deliver() {
                 return;
             }
         }
@@ -147,18 +147,19 @@ impl Worker {
         next.saturating_sub(self.now())
     }
 
-    /// Sends what is in hand as far as the queue takes it.
-    fn deliver(&mut self) -> Result<(), TrySendError<Landing>> {
+    /// Sends what is in hand as far as the queue takes it; `false` when nobody listens any more.
+    fn deliver(&mut self) -> bool {
         while let Some(landing) = self.in_hand.pop_front() {
             match self.landings.try_send(landing) {
+                Ok(()) => {}
                 Err(TrySendError::Full(landing)) => {
                     self.in_hand.push_front(landing);
                     break;
                 }
-                other => other?,
+                Err(TrySendError::Disconnected(_)) => return false,
             }
         }
-        Ok(())
+        true
     }
 
     fn heed(&mut self, note: Note) {
