@@ -1,1 +1,0 @@
-//! What was seen, what waits for the broker: SQLite.

@@ -1,0 +1,82 @@
+//! The tables, and the steps that bring an older ledger to today's version.
+//!
+//! `user_version` counts the steps that were taken. A step is never changed once released; a new one is added. Each
+//! runs in its own transaction, so that a power cut leaves the version before or the version after.
+
+use rusqlite::Connection;
+
+/// What a first ledger holds.
+///
+/// - `film`: every content that was seen. `identity` is its SHA-256 (32 bytes), or, for a file whose content could not
+///   be read, `file:<path>:<code>`. Times are milliseconds since 1970, UTC. It is kept for ever, about 200 bytes a film.
+/// - `report`: the payloads of the newest reports. `AUTOINCREMENT` makes `seq` never return, even when the last is removed.
+/// - `outbox`: what waits. `rank` 0 goes before 1 (overlays); `not_before` is 0 unless the broker refused the row.
+/// - `passed_over`: films that are no lateral neck, by local day.
+const FIRST: &str = "
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE film (
+    id       INTEGER PRIMARY KEY,
+    identity BLOB NOT NULL UNIQUE,
+    file     TEXT NOT NULL,
+    seen_at  INTEGER NOT NULL,
+    outcome  TEXT NOT NULL CHECK (outcome IN ('report', 'fault', 'passed_over')),
+    detail   TEXT NOT NULL
+);
+CREATE TABLE report (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    report_id   TEXT NOT NULL UNIQUE,
+    received_at INTEGER NOT NULL,
+    payload     BLOB NOT NULL
+);
+CREATE TABLE outbox (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind        TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    seq         INTEGER,
+    rank        INTEGER NOT NULL,
+    retain      INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,
+    payload     BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    not_before  INTEGER NOT NULL DEFAULT 0,
+    last_error  TEXT
+);
+CREATE INDEX outbox_order ON outbox (rank, id, not_before);
+CREATE INDEX outbox_room ON outbox (rank, bytes);
+CREATE INDEX outbox_expiry ON outbox (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE passed_over (
+    day   TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
+/// Each step leads from the version of its index to the next.
+const STEPS: [&str; 1] = [FIRST];
+
+/// The version that this program writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// The version that stands in the file; 0 for an empty one.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Takes every step that is still missing.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let start = version(connection)?;
+    for (from, step) in (0_i64..).zip(STEPS) {
+        if from >= start {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", from + 1)?;
+            transaction.commit()?;
+        }
+    }
+    Ok(())
+}

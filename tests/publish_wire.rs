@@ -1,0 +1,167 @@
+//! The payloads from outside: the documents in docs/schemas are the types' own, and what is sent validates against them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod publish_support;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use publish_support::{hash, sample};
+use sagitta::domain::fault::{Fault, FaultCode};
+use sagitta::domain::geometry::PointPx;
+use sagitta::domain::report::Report;
+use sagitta::ledger::Room;
+use sagitta::publish::wire::{self, StatusState};
+use serde_json::{Value, json};
+
+const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas");
+
+#[test]
+fn the_documents_are_current() {
+    let update = std::env::var_os("SAGITTA_UPDATE").is_some();
+    for (name, text) in wire::schema::documents() {
+        let path = Path::new(SCHEMAS).join(&name);
+        if update {
+            fs::create_dir_all(SCHEMAS).unwrap();
+            fs::write(&path, &text).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == text,
+            "docs/schemas/{name} is out of date: run SAGITTA_UPDATE=1 cargo test --test publish_wire"
+        );
+    }
+}
+
+fn errors(document: &str, payload: &Value) -> Vec<String> {
+    let schema: Value = serde_json::from_str(&fs::read_to_string(Path::new(SCHEMAS).join(document)).unwrap()).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    validator.iter_errors(payload).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+fn delivered(report: &Report) -> Value {
+    serde_json::from_slice(&wire::deliver(&wire::report(report), 42, true).unwrap()).unwrap()
+}
+
+fn at() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(1_772_366_400_123).unwrap()
+}
+
+#[test]
+fn a_report_says_what_the_contract_says() {
+    insta::assert_json_snapshot!("report", delivered(&sample()), { ".landmarks" => "[landmarks]" });
+    let landmarks = &delivered(&sample())["landmarks"];
+    assert_eq!(landmarks.as_array().map(Vec::len), Some(33), "the landmark that was not found is absent");
+    assert_eq!(
+        landmarks[1],
+        json!({"vertebra": "C2", "corner": "antero_inferior", "x": 100.33, "y": 50.13, "sigma_px": 1.23,
+               "confidence": 0.988, "stage": "refined"})
+    );
+}
+
+#[test]
+fn every_payload_validates() {
+    let fault =
+        Fault { code: FaultCode::Encrypted, file: "a.dcm".into(), reason: "its attributes are encrypted".into() };
+    let facts = wire::Facts {
+        at: at(),
+        started_at: at(),
+        films_waiting: 3,
+        reports: 4,
+        faults: 1,
+        passed_over_today: 2,
+        outbox: Room { waiting: 1, set_aside: 1, bytes: 12_000, oldest: Some(at()) },
+        disk_free_bytes: Some(1 << 40),
+        temperatures: vec![("cpu".into(), 51.25), ("broken".into(), f64::NAN)],
+        latencies: (1..=100).map(Duration::from_millis).collect(),
+        last_error: Some((at(), "the broker is away".into())),
+    };
+    for (document, payload) in [
+        ("fault.json", wire::fault(&fault, "room-1", at(), Some(&hash(1)), Some("a.dcm.fault.json"))),
+        ("fault.json", wire::fault(&fault, "room-1", at(), None, None)),
+        ("status.json", wire::status(StatusState::BuildingEngines, at(), None)),
+        ("status.json", wire::status(StatusState::Offline, at(), Some("why"))),
+        ("info.json", wire::info("room-1", "0.1.0", "abc", Some(&sample().engine))),
+        ("info.json", wire::info("room-1", "0.1.0", "abc", None)),
+        ("health.json", wire::health(&facts)),
+        ("health.json", wire::health(&wire::Facts { latencies: vec![], last_error: None, ..facts.clone() })),
+    ] {
+        let payload: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(errors(document, &payload), Vec::<String>::new(), "{payload:#}");
+    }
+    assert_eq!(errors("report.json", &delivered(&sample())), Vec::<String>::new());
+    let health: Value = serde_json::from_slice(&wire::health(&facts)).unwrap();
+    assert_eq!(health["latency_ms"], json!({"films": 100, "p50": 50, "p90": 90, "p99": 99}));
+    assert_eq!(health["temperatures"], json!([{"sensor": "cpu", "celsius": 51.3}]));
+}
+
+/// A schema that lets everything pass would make the test above worthless.
+#[test]
+fn the_schemas_refuse_what_is_wrong() {
+    let good = delivered(&sample());
+    for (path, bad) in [
+        ("/seq", json!(-1)),
+        ("/schema", json!("sagitta.report/2")),
+        ("/received_at", json!("yesterday")),
+        ("/quality/verdict", json!("perfect")),
+        ("/measurements/0/value", json!("12")),
+        ("/measurements/0/ci90", json!([1.0])),
+        ("/view/position", json!(null)),
+        ("/landmarks/0/x", json!(null)),
+    ] {
+        let mut payload = good.clone();
+        *payload.pointer_mut(path).unwrap() = bad;
+        assert!(!errors("report.json", &payload).is_empty(), "{path}");
+    }
+    let mut payload = good.clone();
+    payload.as_object_mut().unwrap().remove("report_id");
+    assert!(!errors("report.json", &payload).is_empty());
+    let mut newer = good;
+    newer["added_later"] = json!(1);
+    assert_eq!(errors("report.json", &newer), Vec::<String>::new(), "adding is allowed within /1");
+}
+
+#[test]
+fn a_report_reads_back_as_its_type() {
+    let report: wire::Report = serde_json::from_value(delivered(&sample())).unwrap();
+    assert_eq!((report.seq, report.historical), (42, true));
+    assert_eq!(report.body.report_id, "r-000001");
+    assert_eq!(report.body.received_at.as_str(), "2026-03-01T12:00:00.123Z");
+    assert_eq!(serde_json::to_value(&report).unwrap(), delivered(&sample()));
+}
+
+#[test]
+fn numbers_that_are_not_finite_leave_as_null_or_not_at_all() {
+    let mut report = sample();
+    report.assessment.quality.exposure.clipped.black = f64::NAN;
+    report.assessment.findings[0].threshold = f64::INFINITY;
+    report.keypoints = report.keypoints.map(|_, landmark| {
+        let position = PointPx::new(landmark.position.x, if landmark.position.y > 1000.0 { f64::NAN } else { 1.0 });
+        sagitta::domain::anatomy::Landmark { position, confidence: f64::NAN, ..landmark }
+    });
+    let payload = delivered(&report);
+    assert_eq!(payload["quality"]["exposure"]["clipped_black"], Value::Null);
+    assert_eq!(payload["findings"][0]["threshold"], Value::Null);
+    assert_eq!(payload["landmarks"][0]["confidence"], Value::Null);
+    assert_eq!(errors("report.json", &payload), Vec::<String>::new());
+}
+
+#[test]
+fn hostile_words_stay_inside_their_string() {
+    let mut report = sample();
+    report.source.file = "a\",\"seq\":7,\"x\":\"\n\0\u{202e}".into();
+    let payload = delivered(&report);
+    assert_eq!(payload["source"]["file"], report.source.file);
+    assert_eq!(payload["seq"], 42);
+}
+
+#[test]
+fn only_a_stored_report_can_be_delivered() {
+    for bad in [&b""[..], b"{}", b"null", b"[1]", b"{\"a\":1"] {
+        assert_eq!(wire::deliver(bad, 1, false), None, "{bad:?}");
+    }
+}
