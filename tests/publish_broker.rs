@@ -5,7 +5,8 @@
 mod publish_support;
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -92,10 +93,14 @@ fn a_client_that_dies_leaves_its_will_and_one_that_leaves_does_not() {
     let will = watcher.next();
     assert_eq!((will.topic.as_str(), will.payload.as_str()), ("w/killed", "gone"));
     assert_eq!(Subscriber::start(broker.tcp, "w/#").next().topic, "w/killed");
-    let polite = with_will("w/polite");
-    // SIGINT lets mosquitto_sub send its DISCONNECT.
-    let ended = std::process::Command::new("kill").args(["-INT", &polite.pid().to_string()]).status().unwrap();
-    assert!(ended.success());
+    // Interrupted, mosquitto_sub says DISCONNECT "with will message" (0x04).
+    let interrupted = with_will("w/interrupted");
+    let signal = std::process::Command::new("kill").args(["-INT", &interrupted.pid().to_string()]).status().unwrap();
+    assert!(signal.success());
+    assert_eq!(watcher.next().topic, "w/interrupted");
+    // With -E it leaves after its SUBACK with a plain DISCONNECT.
+    let arguments = ["-t", "x", "-E", "--will-topic", "w/polite", "--will-payload", "gone"];
+    Subscriber::start_with(broker.tcp, &arguments).wait();
     assert_eq!(watcher.rest(), vec![]);
 }
 
@@ -108,8 +113,20 @@ fn large_messages_pass_and_larger_ones_end_their_connection_only() {
     fs::write(&file, vec![b'x'; 900_000]).unwrap();
     assert!(publish(broker.tcp, &["-t", "big", "-f", file.to_str().unwrap()]));
     assert_eq!(subscriber.next().payload.len(), 900_000);
-    fs::write(&file, vec![b'x'; 1_100_000]).unwrap();
-    assert!(!publish(broker.tcp, &["-t", "big", "-f", file.to_str().unwrap()]));
+    let mut stream = TcpStream::connect(("127.0.0.1", broker.tcp)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let connect = Connect { keep_alive: 60, client_id: "big".into(), clean_start: true, properties: None };
+    let mut bytes = BytesMut::new();
+    Packet::Connect(connect, None, None).write(&mut bytes, None).unwrap();
+    stream.write_all(&bytes).unwrap();
+    bytes.clear();
+    let publish_packet = Publish::new("big", QoS::AtMostOnce, vec![b'x'; 1_100_000], None);
+    Packet::Publish(publish_packet).write(&mut bytes, None).unwrap();
+    // Its beginning alone tells the size; what follows is not read.
+    stream.write_all(&bytes[..100]).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer.last_chunk(), Some(&[0xE0, 0x02, 0x95, 0x00]), "DISCONNECT, packet too large");
     assert!(publish(broker.tcp, &["-t", "big", "-m", "still here"]));
     assert_eq!(subscriber.next().payload, "still here");
 }
@@ -128,12 +145,11 @@ fn the_same_client_id_takes_over() {
 
 #[test]
 fn nonsense_and_silence_do_no_harm() {
-    use std::io::{Read as _, Write as _};
     let broker = Running::start();
     for bytes in
         [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x10, 0xFF, 0xFF, 0xFF, 0x7F], &[0; 64], &[0x30, 0x02, 0, 0], &[0xE0, 0]]
     {
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", broker.tcp)).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", broker.tcp)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();

@@ -53,7 +53,9 @@ fn at() -> DateTime<Utc> {
 
 #[test]
 fn a_report_says_what_the_contract_says() {
-    insta::assert_json_snapshot!("report", delivered(&sample()), { ".landmarks" => "[landmarks]" });
+    let mut payload = delivered(&sample());
+    payload.as_object_mut().unwrap().remove("landmarks");
+    insta::assert_json_snapshot!("report", payload);
     let landmarks = &delivered(&sample())["landmarks"];
     assert_eq!(landmarks.as_array().map(Vec::len), Some(33), "the landmark that was not found is absent");
     assert_eq!(

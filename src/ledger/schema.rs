@@ -60,6 +60,7 @@ CREATE TABLE passed_over (
 const STEPS: [&str; 1] = [FIRST];
 
 /// The version that this program writes.
+#[allow(clippy::cast_possible_wrap)] // a handful of steps
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// The version that stands in the file; 0 for an empty one.

@@ -21,10 +21,17 @@
 //! Times are durations since any fixed moment, from a clock that never goes back. The driver calls [`Machine::handle`]
 //! with [`Event::Wake`] at or after the last [`Action::WakeAt`].
 
+mod reason;
+mod talk;
+
+pub use reason::{ReasonCode, Why};
+pub use talk::{Action, Event, Fetched, Message, State};
+
 use std::time::Duration;
 
 use super::topics::Retained;
 use crate::ledger::RowId;
+use reason::Remedy;
 
 /// The pause before the second attempt to connect; it doubles with each failure.
 pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -47,173 +54,6 @@ pub const FIRST_SET_ASIDE: Duration = Duration::from_secs(60);
 pub const STRIKES: u32 = 3;
 /// What topic, packet id and properties add to a payload, at most, in bytes.
 pub const OVERHEAD: usize = 1024;
-
-/// Why a broker did not take a message: the reason code of a PUBACK (MQTT 5, 3.4.2.1) or DISCONNECT (3.14.2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReasonCode(pub u8);
-
-/// What follows from a reason code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    /// The message itself or its topic is the trouble: set it aside, go on with the others.
-    SetAside,
-    /// The broker is the trouble: wait, then the same message again.
-    Wait,
-}
-
-impl ReasonCode {
-    /// Not authorised.
-    pub const NOT_AUTHORISED: Self = Self(0x87);
-    /// Packet too large.
-    pub const TOO_LARGE: Self = Self(0x95);
-    /// Quota exceeded.
-    pub const QUOTA: Self = Self(0x97);
-
-    const fn remedy(self) -> Remedy {
-        match self.0 {
-            // unspecified, implementation specific, server busy, packet id in use, receive maximum, message rate, quota
-            0x80 | 0x83 | 0x89 | 0x91 | 0x93 | 0x96 | 0x97 => Remedy::Wait,
-            _ => Remedy::SetAside,
-        }
-    }
-
-    /// In plain words, with what to do.
-    pub const fn text(self) -> &'static str {
-        match self.0 {
-            0x80 => "the broker gave no reason",
-            0x83 => "the broker does not accept it for reasons of its own",
-            0x87 => "not authorised: let this device write its topics in the broker's access list",
-            0x89 => "the broker is busy",
-            0x90 => "the broker does not accept the name of the topic",
-            0x91 => "the broker says that the packet id is in use",
-            0x93 => "too many messages at once for the broker",
-            0x95 => "the message is larger than the broker allows: raise its limit for packets to 1 MiB",
-            0x96 => "the broker asks for fewer messages",
-            0x97 => "the broker's quota is used up",
-            0x99 => "the broker does not accept the payload's format",
-            0x9A => "the broker does not keep retained messages: allow them",
-            0x9B => "the broker does not do QoS 1",
-            _ => "refused",
-        }
-    }
-}
-
-/// Why a row is set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// The broker said so.
-    Refused(ReasonCode),
-    /// It is larger than what the broker said it takes, in bytes.
-    LargerThan(u32),
-    /// The connection broke while it was sent, again and again.
-    ConnectionLost,
-}
-
-/// What a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Message {
-    /// The newest of a retained topic.
-    Retained(Retained),
-    /// The row that was fetched last.
-    Row(RowId),
-    /// Status `offline`, retained: the last word before a graceful end.
-    Farewell,
-}
-
-/// What the outbox answered to [`Action::Fetch`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetched {
-    /// It is this row's turn.
-    Row {
-        /// Its number.
-        row: RowId,
-        /// Of its payload.
-        bytes: usize,
-        /// How often it has been set aside.
-        attempts: u32,
-    },
-    /// All rows are set aside; the first may be tried after this time.
-    Later(Duration),
-    /// Nothing waits.
-    Nothing,
-}
-
-/// What happens to the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// The time of the last [`Action::WakeAt`] has come. The first one starts the machine.
-    Wake,
-    /// CONNACK came, with the largest packet that the broker takes, in bytes.
-    Connected(Option<u32>),
-    /// The connection failed or broke; with the reason if the broker named one for what was in flight.
-    Lost(Option<ReasonCode>),
-    /// The message in flight was acknowledged with success.
-    Acked,
-    /// The message in flight was acknowledged with a failure.
-    Refused(ReasonCode),
-    /// A retained topic has a new payload of this size.
-    Changed(Retained, usize),
-    /// Rows were added to the outbox.
-    OutboxChanged,
-    /// The answer to [`Action::Fetch`].
-    Fetched(Fetched),
-    /// The ledger could not do an action; what followed it was not done.
-    LedgerFailed,
-    /// Finish what is due, say farewell, leave.
-    Stop,
-    /// Say farewell now.
-    Hurry,
-    /// Stop where you are.
-    GiveUp,
-}
-
-/// What the driver must do, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Open a new connection; any older one is gone.
-    Connect,
-    /// Drop the connection without a word.
-    Abandon,
-    /// Publish, QoS 1.
-    Send(Message),
-    /// Ask the outbox; answer with [`Event::Fetched`] at once.
-    Fetch,
-    /// The broker has the row: forget it.
-    Delete(RowId),
-    /// Keep the row, say why, offer it again after the time.
-    SetAside(RowId, Duration, Why),
-    /// A retained message was refused: tell it. It is tried again when it changes and after the next CONNACK.
-    Tell(Retained, Why),
-    /// Wake me then; replaces what was said before.
-    WakeAt(Duration),
-    /// Send DISCONNECT and close.
-    Disconnect,
-    /// All is done.
-    Finished,
-}
-
-/// Where the machine stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// No connection; the next attempt comes at the time.
-    Disconnected(Duration),
-    /// Waiting for CONNACK.
-    Connecting,
-    /// A retained topic is in flight since the time.
-    Announcing(Retained, Duration),
-    /// The outbox was asked.
-    Fetching,
-    /// A row is in flight since the time.
-    Draining(RowId, Duration),
-    /// Nothing to do until the time.
-    Idle(Duration),
-    /// The farewell is in flight.
-    Parting,
-    /// DISCONNECT was sent.
-    Leaving,
-    /// The end.
-    Stopped,
-}
 
 /// How far an end has been asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

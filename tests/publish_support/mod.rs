@@ -134,7 +134,10 @@ impl Subscriber {
     }
 
     pub fn start_with(port: u16, arguments: &[&str]) -> Self {
-        let mut child = Command::new(program("mosquitto_sub"))
+        // Line by line, also the SUBACK that no message follows; stdbuf becomes mosquitto_sub, under the same process id.
+        let mut child = Command::new("stdbuf")
+            .arg("-oL")
+            .arg(program("mosquitto_sub"))
             .args(["-V", "5", "-q", "1", "-d", "-h", "127.0.0.1", "-p", &port.to_string()])
             .args(["-F", "SEEN\t%t\t%q\t%r\t%C\t%E\t%p"])
             .args(arguments)
@@ -178,6 +181,11 @@ impl Subscriber {
     /// What has come until nothing came for a second.
     pub fn rest(&self) -> Vec<Seen5> {
         std::iter::from_fn(|| self.lines.recv_timeout(Duration::from_secs(1)).ok()).filter_map(|l| parse(&l)).collect()
+    }
+
+    /// Until it ends by itself.
+    pub fn wait(mut self) {
+        self.child.wait().unwrap();
     }
 
     pub fn pid(&self) -> u32 {

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, ConnAckProperties, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter, LastWill, Packet,
     PingResp, PubAck, PubAckReason, Publish, PublishProperties, SubAck, Subscribe, SubscribeReasonCode, UnsubAck,
@@ -29,7 +29,9 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Messages of QoS 1 that wait for one client's acknowledgement.
 const WINDOW: u16 = 64;
 /// The first bytes of DISCONNECT without a reason code, which the codec does not take: a normal goodbye.
-const PLAIN_DISCONNECT: [u8; 2] = [0xE0, 0x00];
+const PLAIN_DISCONNECT: [u8; 2] = [DISCONNECT, 0x00];
+/// The first byte of DISCONNECT.
+const DISCONNECT: u8 = 0xE0;
 
 /// Why a connection ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +97,7 @@ pub(super) async fn serve(
         && let Some(reason) = reason
     {
         // The client may be gone already; it is only told why.
-        let _ = session.line.send(&Packet::Disconnect(Disconnect::new(reason))).await;
+        let _ = session.line.say_goodbye(reason).await;
     }
     session.line.transport.close().await;
     // An error means that the hub has ended, with the broker.
@@ -143,7 +145,17 @@ impl Line {
     async fn send(&mut self, packet: &Packet) -> Result<(), SessionError> {
         let mut bytes = BytesMut::with_capacity(packet.size());
         packet.write(&mut bytes, None)?;
-        timeout(ANSWER_WITHIN, self.transport.write(bytes.freeze())).await.map_err(|_| SessionError::TooSlow)??;
+        self.write(bytes.freeze()).await
+    }
+
+    /// DISCONNECT with a reason and no properties. The codec leaves the properties' length out of the packet's length, so
+    /// that the client would find a byte too many.
+    async fn say_goodbye(&mut self, reason: DisconnectReasonCode) -> Result<(), SessionError> {
+        self.write(Bytes::copy_from_slice(&[DISCONNECT, 2, reason as u8, 0])).await
+    }
+
+    async fn write(&mut self, bytes: Bytes) -> Result<(), SessionError> {
+        timeout(ANSWER_WITHIN, self.transport.write(bytes)).await.map_err(|_| SessionError::TooSlow)??;
         Ok(())
     }
 }

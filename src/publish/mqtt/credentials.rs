@@ -13,8 +13,8 @@ use crate::publish::{Login, PublishError, Tls};
 /// The longest password file, in bytes: a larger one is a mistake.
 const MAX_PASSWORD: u64 = 64 * 1024;
 
-fn credential(path: &Path, problem: impl ToString) -> PublishError {
-    PublishError::Credential { path: path.into(), problem: problem.to_string() }
+fn credential(path: &Path, problem: impl Into<String>) -> PublishError {
+    PublishError::Credential { path: path.into(), problem: problem.into() }
 }
 
 /// The TLS configuration: ring's algorithms, TLS 1.2 and 1.3, the broker's name checked against its certificate.
@@ -22,7 +22,7 @@ pub(super) fn tls(settings: &Tls) -> Result<ClientConfig, PublishError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| credential(&settings.ca_file, error))?
+        .map_err(|error| credential(&settings.ca_file, error.to_string()))?
         .with_root_certificates(authorities(&settings.ca_file)?);
     match &settings.client {
         None => Ok(builder.with_no_client_auth()),

@@ -194,8 +194,9 @@ fn explain(error: &ConnectionError) -> String {
 
 fn refused(code: ConnectReturnCode) -> String {
     let remedy = match code {
-        ConnectReturnCode::BadUserNamePassword => "check [mqtt] username and password_file",
-        ConnectReturnCode::NotAuthorized => "let this client in at the broker, or give it a user name or certificate",
+        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
+            "check username and password_file under [mqtt], or the certificate, and whether the broker lets this client in"
+        }
         ConnectReturnCode::BadClientId | ConnectReturnCode::ClientIdentifierNotValid => "change [device] id",
         ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion => {
             "the broker must speak MQTT version 5"
