@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use futures_util::{SinkExt as _, StreamExt as _};
 use publish_support::{PATIENCE, Subscriber, eventually, publish, record};
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Connect, Filter, Packet, Publish, Subscribe};
+use rumqttc::v5::mqttbytes::v5::{Connect, Filter, LastWill, Packet, Publish, Subscribe};
 use sagitta::ledger::{Ledger, Limits};
 use sagitta::publish::broker::{Broker, Settings};
 use sagitta::publish::wire::{self, StatusState};
@@ -42,6 +42,17 @@ impl Running {
         let broker = self.broker.take().unwrap();
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, broker.stop()).await }).unwrap();
     }
+}
+
+/// A client of bare bytes, after its CONNECT.
+fn connect(port: u16, will: Option<LastWill>) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let connect = Connect { keep_alive: 60, client_id: String::new(), clean_start: true, properties: None };
+    let mut bytes = BytesMut::new();
+    Packet::Connect(connect, will, None).write(&mut bytes, None).unwrap();
+    stream.write_all(&bytes).unwrap();
+    stream
 }
 
 #[test]
@@ -93,11 +104,18 @@ fn a_client_that_dies_leaves_its_will_and_one_that_leaves_does_not() {
     let will = watcher.next();
     assert_eq!((will.topic.as_str(), will.payload.as_str()), ("w/killed", "gone"));
     assert_eq!(Subscriber::start(broker.tcp, "w/#").next().topic, "w/killed");
-    // Interrupted, mosquitto_sub says DISCONNECT "with will message" (0x04).
-    let interrupted = with_will("w/interrupted");
-    let signal = std::process::Command::new("kill").args(["-INT", &interrupted.pid().to_string()]).status().unwrap();
-    assert!(signal.success());
-    assert_eq!(watcher.next().topic, "w/interrupted");
+    // "Disconnect with will message", without and with a length of properties; and a plain goodbye.
+    for (name, goodbye) in [
+        ("w/short", &[0xE0, 1, 4][..]),
+        ("w/long", &[0xE0, 2, 4, 0]),
+        ("w/none", &[0xE0, 0]),
+        ("w/zero", &[0xE0, 2, 0, 0]),
+    ] {
+        let mut stream = connect(broker.tcp, Some(LastWill::new(name, "gone", QoS::AtLeastOnce, false, None)));
+        stream.write_all(goodbye).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+    assert_eq!([watcher.next().topic, watcher.next().topic], ["w/short", "w/long"]);
     // With -E it leaves after its SUBACK with a plain DISCONNECT.
     let arguments = ["-t", "x", "-E", "--will-topic", "w/polite", "--will-payload", "gone"];
     Subscriber::start_with(broker.tcp, &arguments).wait();
@@ -113,13 +131,8 @@ fn large_messages_pass_and_larger_ones_end_their_connection_only() {
     fs::write(&file, vec![b'x'; 900_000]).unwrap();
     assert!(publish(broker.tcp, &["-t", "big", "-f", file.to_str().unwrap()]));
     assert_eq!(subscriber.next().payload.len(), 900_000);
-    let mut stream = TcpStream::connect(("127.0.0.1", broker.tcp)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let connect = Connect { keep_alive: 60, client_id: "big".into(), clean_start: true, properties: None };
+    let mut stream = connect(broker.tcp, None);
     let mut bytes = BytesMut::new();
-    Packet::Connect(connect, None, None).write(&mut bytes, None).unwrap();
-    stream.write_all(&bytes).unwrap();
-    bytes.clear();
     let publish_packet = Publish::new("big", QoS::AtMostOnce, vec![b'x'; 1_100_000], None);
     Packet::Publish(publish_packet).write(&mut bytes, None).unwrap();
     // Its beginning alone tells the size; what follows is not read.

@@ -68,7 +68,7 @@ impl Mosquitto {
 
     fn launch(config: &Path, port: u16) -> Child {
         let log = fs::File::options().create(true).append(true).open(config.with_extension("log")).unwrap();
-        let child = Command::new(program("mosquitto"))
+        let mut child = Command::new(program("mosquitto"))
             .args(["-v", "-c"])
             .arg(config)
             .stdout(log.try_clone().unwrap())
@@ -76,11 +76,20 @@ impl Mosquitto {
             .spawn()
             .unwrap();
         eventually("mosquitto listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let ended = child.try_wait().unwrap();
+        assert_eq!(ended, None, "somebody else has taken port {port}");
         child
     }
 
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it as the system does: it writes down what its subscribers have not taken yet.
+    pub fn terminate(&mut self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
         self.child.wait().unwrap();
     }
 
@@ -186,10 +195,6 @@ impl Subscriber {
     /// Until it ends by itself.
     pub fn wait(mut self) {
         self.child.wait().unwrap();
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub fn kill(mut self) {

@@ -28,8 +28,6 @@ pub(super) const MAX_PACKET: u32 = 1024 * 1024;
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Messages of QoS 1 that wait for one client's acknowledgement.
 const WINDOW: u16 = 64;
-/// The first bytes of DISCONNECT without a reason code, which the codec does not take: a normal goodbye.
-const PLAIN_DISCONNECT: [u8; 2] = [DISCONNECT, 0x00];
 /// The first byte of DISCONNECT.
 const DISCONNECT: u8 = 0xE0;
 
@@ -120,9 +118,9 @@ struct Line {
 impl Line {
     /// A packet that has come whole, if any.
     fn packet(&mut self) -> Result<Option<Packet>, SessionError> {
-        if self.buffer.starts_with(&PLAIN_DISCONNECT) {
-            drop(self.buffer.split_to(PLAIN_DISCONNECT.len()));
-            return Ok(Some(Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection))));
+        if let Some((reason, length)) = short_disconnect(&self.buffer) {
+            drop(self.buffer.split_to(length));
+            return Ok(Some(Packet::Disconnect(Disconnect::new(reason))));
         }
         match Packet::read(&mut self.buffer, Some(MAX_PACKET)) {
             Ok(packet) => Ok(Some(packet)),
@@ -288,8 +286,9 @@ impl Session {
         }
         let identifier = subscribe.properties.and_then(|properties| properties.id);
         let ack = SubAck { pkid: subscribe.pkid, return_codes, properties: None };
-        self.line.send(&Packet::SubAck(ack)).await?;
-        self.command(Command::Subscribe(self.key, accepted, identifier)).await
+        // The hub first: what anybody publishes after this client has read its SUBACK must reach it.
+        self.command(Command::Subscribe(self.key, accepted, identifier)).await?;
+        self.line.send(&Packet::SubAck(ack)).await
     }
 
     async fn unsubscribe(&mut self, unsubscribe: Unsubscribe) -> Result<(), SessionError> {
@@ -331,6 +330,19 @@ impl Session {
                 return self.last_packet_id;
             }
         }
+    }
+}
+
+/// A DISCONNECT without properties, and its length: the forms that the codec does not take. Without a reason it is a
+/// normal goodbye; any other than 0x04 counts as one with an error (MQTT 5, 3.14.2.1).
+fn short_disconnect(buffer: &[u8]) -> Option<(DisconnectReasonCode, usize)> {
+    match *buffer {
+        [DISCONNECT, 0, ..] | [DISCONNECT, 1, 0, ..] => {
+            Some((DisconnectReasonCode::NormalDisconnection, 2 + usize::from(buffer.get(1).copied()?)))
+        }
+        [DISCONNECT, 1, 0x04, ..] => Some((DisconnectReasonCode::DisconnectWithWillMessage, 3)),
+        [DISCONNECT, 1, _, ..] => Some((DisconnectReasonCode::UnspecifiedError, 3)),
+        _ => None,
     }
 }
 
