@@ -46,6 +46,7 @@ words! {
         PixelSpacingCalibrated = "pixel_spacing_calibrated",
         ImagerMagnificationCorrected = "imager_magnification_corrected",
         ImagerDetectorPlane = "imager_detector_plane",
+        PixelSpacingUndetermined = "pixel_spacing_undetermined",
         Configured = "configured",
     }
 }
@@ -110,6 +111,7 @@ mod tests {
             g::SpacingSource::PixelSpacingCalibrated,
             g::SpacingSource::ImagerMagnificationCorrected,
             g::SpacingSource::ImagerDetectorPlane,
+            g::SpacingSource::PixelSpacingUndetermined,
             g::SpacingSource::Configured,
         ] {
             assert_eq!(SpacingSource::from(s).word(), s.name());
