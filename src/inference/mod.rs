@@ -1,1 +1,10 @@
 //! The models: their manifest, the engine that runs them, and what the machine can do.
+//!
+//! Nothing else in the crate knows ONNX Runtime or CUDA. A model is described by [`manifest::Model`], run through
+//! [`engine::Engine`], and what stands in the manifest (names, shapes, hash) is checked against the file when it is loaded
+//! and against every answer when it runs.
+
+pub mod engine;
+pub mod gpu;
+pub mod manifest;
+pub mod onnx;

@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Writes tests/data/preprocess.json: what `view.py` sees on a computed film, for the Rust test that compares."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from view import letterbox, see
+
+WIDTH, HEIGHT, SIDE = 61, 47, 24
+
+
+def main() -> None:
+    x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+    film = ((x * 7919 + y * 10007 + x * y * 31) % 60000).astype(np.uint16)
+    views = [letterbox(WIDTH, HEIGHT, SIDE), (1.7, SIDE / 2 - 1.7 * 50.3, SIDE / 2 - 1.7 * 20.9), (0.31, 3.25, 7.5)]
+    golden = dict(
+        about="scripts/train/golden.py; film[y, x] = (7919 x + 10007 y + 31 x y) mod 60000",
+        width=WIDTH, height=HEIGHT, side=SIDE,
+        views=[
+            dict(scale=s, tx=tx, ty=ty, pixels=[round(float(v), 5) for v in see(film, s, tx, ty, SIDE).ravel()])
+            for s, tx, ty in views
+        ],
+    )
+    path = Path(__file__).resolve().parents[2] / "tests/data/preprocess.json"
+    path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The detector: a U-Net from 512² to heatmaps of 256², and a small head that judges the film as a whole.
+
+Input `image` [B, 1, 512, 512], 0..1, bone bright. Outputs:
+- `heatmaps` [B, 34, 256, 256]: logits. Softmax over the map **and** one more cell of constant logit `ABSENT_LOGIT`, which
+  stands for "this landmark is not on the picture".
+- `quality` [B, 5]: lateral cervical film (logit), C7 full, partial, hidden (logits), |rotation about the long axis| in degrees.
+
+Only convolutions, batch normalisation, ReLU, pooling, bilinear resizing and depth-to-space: TensorRT takes them all.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+LANDMARKS = 34
+QUALITY = 5
+ABSENT_LOGIT = math.log(256 * 256)
+
+
+def conv(cin: int, cout: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(cin, cout, 3, stride, dilation, dilation, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)
+    )
+
+
+class Block(nn.Module):
+    """Two convolutions and a shortcut."""
+
+    def __init__(self, channels: int, dilation: int = 1):
+        super().__init__()
+        self.first = conv(channels, channels, dilation=dilation)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        return F.relu(x + self.second(self.first(x)))
+
+
+class Up(nn.Module):
+    """Fuses a coarse map into a finer one."""
+
+    def __init__(self, coarse: int, fine: int, out: int):
+        super().__init__()
+        self.lateral = nn.Conv2d(fine, out, 1, bias=False)
+        self.top = nn.Conv2d(coarse, out, 1, bias=False)
+        self.norm = nn.BatchNorm2d(out)
+        self.block = Block(out)
+
+    def forward(self, coarse, fine):
+        top = F.interpolate(self.top(coarse), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.block(F.relu(self.norm(top + self.lateral(fine))))
+
+
+class LocalContrast(nn.Module):
+    """The picture, and beside it the picture freed of slow shading: (x − mean) / spread over about 70 pixels.
+
+    Vendors' tone curves and scatter change the first channel much more than the second.
+    """
+
+    def forward(self, x):
+        small = F.avg_pool2d(x, 8)
+        square = F.avg_pool2d(x * x, 8)
+        mean = F.avg_pool2d(small, 9, 1, 4, count_include_pad=False)
+        spread = torch.sqrt(F.relu(F.avg_pool2d(square, 9, 1, 4, count_include_pad=False) - mean * mean) + 1e-3)
+        mean = F.interpolate(mean, scale_factor=8, mode="bilinear", align_corners=False)
+        spread = F.interpolate(spread, scale_factor=8, mode="bilinear", align_corners=False)
+        return torch.cat([2 * x - 1, 0.5 * (x - mean) / spread], 1)
+
+
+class Detector(nn.Module):
+    def __init__(self, width=(24, 48, 80, 128, 160, 160)):
+        super().__init__()
+        w0, w1, w2, w3, w4, w5 = width
+        self.contrast = LocalContrast()
+        self.stem = conv(2, w0, 2)
+        self.down1 = nn.Sequential(conv(w0, w1, 2), Block(w1))
+        self.down2 = nn.Sequential(conv(w1, w2, 2), Block(w2), Block(w2))
+        self.down3 = nn.Sequential(conv(w2, w3, 2), Block(w3), Block(w3))
+        self.down4 = nn.Sequential(conv(w3, w4, 2), Block(w4), Block(w4))
+        self.down5 = nn.Sequential(conv(w4, w5, 2), Block(w5), Block(w5))
+        self.up4 = Up(w5, w4, w4)
+        self.up3 = Up(w4, w3, w3)
+        self.up2 = Up(w3, w2, w2)
+        self.up1 = Up(w2, w1, 64)
+        self.coarse = nn.Conv2d(w2, LANDMARKS, 1)
+        self.unshuffle = nn.PixelShuffle(2)
+        self.merge = conv(16 + w0, 32)
+        self.heat = nn.Conv2d(32, LANDMARKS, 1)
+        self.judge = nn.Sequential(nn.Linear(w4 + w5, 64), nn.ReLU(inplace=True), nn.Linear(64, QUALITY))
+
+    def forward(self, image, coarse: bool = False):
+        with torch.autocast("cpu", enabled=False):
+            x = self.contrast(image.float())
+        x0 = self.stem(x)
+        x1 = self.down1(x0)
+        x2 = self.down2(x1)
+        x3 = self.down3(x2)
+        x4 = self.down4(x3)
+        x5 = self.down5(x4)
+        y4 = self.up4(x5, x4)
+        y2 = self.up2(self.up3(y4, x3), x2)
+        y1 = self.up1(y2, x1)
+        heat = self.heat(self.merge(torch.cat([self.unshuffle(y1), x0], 1)))
+        quality = self.judge(torch.cat([x5.mean((2, 3)), x4.amax((2, 3))], 1))
+        return (heat, quality, self.coarse(y2)) if coarse else (heat, quality)

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Trains the detector on packed films, with checkpoints every few minutes and resume.
+
+    python3 scripts/train/train.py --films DIR [--films DIR …] --work WORK --pictures 30000 --size 256
+    python3 scripts/train/train.py --films DIR --work WORK --pictures 8000 --size 512     # goes on from the last checkpoint
+
+The network is convolutional throughout: a first phase at 256² (four times cheaper a picture) learns what the neck looks
+like and how levels are named; a second at 512² brings the corners to the pixel. `WORK/batch.png` shows the first
+batch with its landmarks: look at it before trusting a run. Films whose name hashes into the last twentieth are held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+import augment
+import films
+import losses
+from network import ABSENT_LOGIT, Detector
+from view import letterbox, see
+
+
+def held_out(film: films.Film) -> bool:
+    return zlib.crc32(Path(film.name).name.encode()) % 20 == 19
+
+
+class Pictures(IterableDataset):
+    """Endless training pictures; each worker has its own stream of random numbers."""
+
+    def __init__(self, packs: list[Path], shares: list[float], size: int, seed: int):
+        self.packs, self.shares, self.size, self.seed = packs, shares, size, seed
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0, time.time_ns() % 2**32])
+        stores = [films.Store(p) for p in self.packs]
+        kept = [[f for f in s.index if not held_out(f)] for s in stores]
+        shares = np.array(self.shares) / sum(self.shares)
+        while True:
+            which = rng.choice(len(stores), p=shares)
+            film = kept[which][rng.integers(len(kept[which]))]
+            yield augment.sample(rng, stores[which].image(film), film, self.size)
+
+
+def draw(batch, path: Path, rows: int = 3, columns: int = 5) -> None:
+    """The first pictures of a batch with their landmarks: green on the picture, red where they count half."""
+    tiles = []
+    for i in range(min(rows * columns, len(batch["image"]))):
+        tile = cv2.cvtColor((batch["image"][i, 0].numpy() * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+        for k in range(34):
+            if batch["state"][i, k] > 0.5:
+                x, y = batch["points"][i, k].numpy()
+                colour = (0, 255, 0) if batch["weight"][i, k] > 0.7 else (0, 0, 255)
+                cv2.circle(tile, (int(x), int(y)), 2, colour if k < 24 else (255, 128, 0), -1)
+                if k % 4 == 0 and k < 24:
+                    cv2.putText(tile, films.VERTEBRAE[k // 4], (int(x) - 18, int(y) + 8), 0, 0.35, (0, 255, 255), 1)
+        state = batch["state"][i]
+        note = f"lat {batch['lateral'][i]:.1f} c7 {batch['c7'][i]} on {int((state > 0.5).sum())} off {int((state == 0).sum())}"
+        cv2.putText(tile, note, (3, 12), 0, 0.38, (0, 200, 255), 1)
+        tiles.append(tile)
+    blank = [np.zeros_like(tiles[0])] * (rows * columns - len(tiles))
+    tiles += blank
+    cv2.imwrite(str(path), np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)]))
+
+
+def validate(net, packs: list[Path], size: int, limit: int = 60) -> dict:
+    """On held-out films, letterboxed, decoded by the highest mode: levels named right, corner error, quality."""
+    net.eval()
+    named, errors, rotation, c7 = [], [], [], []
+    for pack in packs:
+        store = films.Store(pack)
+        for film in [f for f in store.index if held_out(f) and f.lateral][:limit]:
+            scale, tx, ty = letterbox(film.width, film.height, size)
+            x = torch.from_numpy(see(store.image(film), scale, tx, ty, size))[None, None]
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                heat, quality = net(x)
+            found = local_mode(heat.float()[0]) * (size / heat.shape[-1])
+            found = (found - [tx, ty]) / scale
+            off = np.linalg.norm(found - film.points, axis=1)
+            pitch = np.linalg.norm(np.diff(augment.bodies(film.points), axis=0), axis=1).mean()
+            inside = (film.points >= 0).all(1) & (film.points < [film.width, film.height]).all(1)
+            body = augment.bodies(found - film.points)
+            here = np.isfinite(body).all(1) & (inside | np.isnan(film.points[:, 0]))[:24].reshape(6, 4).all(1)
+            named.append((np.linalg.norm(body, axis=1)[here] < 0.4 * pitch).mean() if here.any() else np.nan)
+            if film.mm:
+                errors.append(np.nanmedian(off[:24][inside[:24]]) * film.mm)
+            if film.c7 >= 0:
+                c7.append(int(quality[0, 1:4].argmax()) == film.c7)
+            if film.rotation >= 0:
+                rotation.append(abs(float(quality[0, 4]) - film.rotation))
+    net.train()
+    named = np.array([n for n in named if np.isfinite(n)])
+    mean = lambda v: round(float(np.mean(v)), 3) if len(v) else None
+    return dict(films=len(named), levels=mean(named), whole=mean(named == 1), median_mm=mean(errors), c7=mean(c7), rotation=mean(rotation))
+
+
+def local_mode(heat: torch.Tensor, radius: int = 4) -> np.ndarray:
+    """The mean position within `radius` of each map's maximum: [K, 2], pixels of the map."""
+    k, h, w = heat.shape
+    out = np.zeros((k, 2))
+    maps = heat.numpy()
+    for i in range(k):
+        y, x = np.unravel_index(maps[i].argmax(), (h, w))
+        y0, x0 = max(0, y - radius), max(0, x - radius)
+        patch = maps[i, y0 : y + radius + 1, x0 : x + radius + 1]
+        p = np.exp(patch - patch.max())
+        p /= p.sum()
+        out[i] = (p.sum(0) @ (np.arange(p.shape[1]) + x0 + 0.5), p.sum(1) @ (np.arange(p.shape[0]) + y0 + 0.5))
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=Path, action="append", required=True, help="folder of films with truth files; may be repeated")
+    parser.add_argument("--share", type=float, action="append", help="how often the n-th folder is drawn from (default: all alike)")
+    parser.add_argument("--work", type=Path, required=True, help="where packs, checkpoints and logs go")
+    parser.add_argument("--pictures", type=int, default=20000, help="length of this phase; the learning rate falls to its end")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--batch", type=int, help="default: 32 at 256², 12 at 512²")
+    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate; it rises, then falls to a hundredth along a cosine")
+    parser.add_argument("--measure", type=float, default=0.3, help="weight of the measurement loss (paper A, eq. 6)")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--fresh", action="store_true", help="start from random weights even if a checkpoint is there")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    args.work.mkdir(parents=True, exist_ok=True)
+    packs = []
+    for folder in args.films:
+        packs.append(args.work / f"pack-{folder.resolve().name}")
+        films.pack([folder], packs[-1])
+        print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
+
+    net = Detector().to(memory_format=torch.channels_last)
+    checkpoint = args.work / "checkpoint.pt"
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    seen, phase, start_fraction = 0, f"{args.size}:{args.pictures}:{args.rate}", 0.0
+    optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.02)
+    if checkpoint.exists() and not args.fresh:
+        saved = torch.load(checkpoint, weights_only=True)
+        net.load_state_dict(saved["net"])
+        average, seen = saved["average"], saved["seen"]
+        if saved["phase"] == phase and saved["fraction"] < 1:  # the same phase, interrupted
+            start_fraction = saved["fraction"]
+            optimiser.load_state_dict(saved["optimiser"])
+        print(f"resumed after {seen} pictures, phase {phase} at {start_fraction:.2f}", flush=True)
+
+    batch_size = args.batch or (32 if args.size <= 256 else 12)
+    shares = args.share or [1.0] * len(packs)
+    loader = DataLoader(Pictures(packs, shares, args.size, args.seed + seen), batch_size, num_workers=args.workers, prefetch_factor=3)
+    begin, last_save, last_log, running = time.time(), time.time(), time.time(), {}
+    start_seen, fraction = seen, start_fraction
+
+    def save() -> None:
+        part = checkpoint.with_suffix(".part")
+        torch.save(dict(net=net.state_dict(), average=average, optimiser=optimiser.state_dict(), seen=seen, phase=phase, fraction=fraction, absent_logit=ABSENT_LOGIT), part)
+        os.replace(part, checkpoint)
+
+    for step, batch in enumerate(loader):
+        fraction = min(1.0, start_fraction + (seen - start_seen) / args.pictures)
+        warm = min(1.0, (fraction + 1e-3) / 0.04)
+        rate = args.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * fraction)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        if step == 0:
+            draw(batch, args.work / "batch.png")
+        image = batch["image"].contiguous(memory_format=torch.channels_last)
+        batch["size"] = args.size
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = net(image, True)
+        loss, parts = losses.total(outputs, batch, args.measure)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        if torch.isfinite(norm):
+            optimiser.step()
+        seen += len(image)
+        keep = min(0.998, 1 - 1 / (step + 10))
+        for name, value in net.state_dict().items():
+            if value.dtype.is_floating_point:
+                average[name].lerp_(value, 1 - keep)
+            else:
+                average[name].copy_(value)
+        for name, value in parts.items() | {("loss", float(loss.detach()))}:
+            running.setdefault(name, []).append(value)
+        now = time.time()
+        if now - last_log > 60 or fraction >= 1:
+            means = {k: round(float(np.mean(v)), 3) for k, v in sorted(running.items())}
+            speed = (seen - start_seen) / (now - begin)
+            print(json.dumps(dict(seen=seen, fraction=round(fraction, 3), rate=round(rate, 6), per_second=round(speed, 1), **means)), flush=True)
+            running, last_log = {}, now
+        if now - last_save > 240 or fraction >= 1:
+            save()
+            judged = Detector().to(memory_format=torch.channels_last)
+            judged.load_state_dict(average)
+            print(json.dumps(dict(seen=seen, held_out=validate(judged, packs, args.size))), flush=True)
+            last_save = time.time()
+        if fraction >= 1:
+            break
+
+
+if __name__ == "__main__":
+    main()

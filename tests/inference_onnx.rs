@@ -1,0 +1,196 @@
+//! The inference room from outside: real ONNX Runtime, a model of a few operations, and everything that can be wrong with it.
+//!
+//! Needs `scripts/fetch-onnxruntime` and `scripts/fetch-onnxruntime 1.20.1` to have been run; fails loudly otherwise.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sagitta::inference::engine::{Engine as _, EngineError, Tensor};
+use sagitta::inference::manifest::{Manifest, ManifestError};
+use sagitta::inference::onnx::{Provider, Runtime, RuntimeError, Settings};
+use sha2::{Digest as _, Sha256};
+
+const NEWEST: &str = "1.31.1";
+const OLDEST: &str = "1.20.1";
+
+fn library(version: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime").join(version).join(std::env::consts::ARCH);
+    let path = folder.join(format!("libonnxruntime.so.{version}"));
+    assert!(path.exists(), "{} is missing: run scripts/fetch-onnxruntime {version}", path.display());
+    path
+}
+
+const MODEL: &[u8] = include_bytes!("data/tiny.onnx");
+
+/// A folder with the tiny model and its manifest; `change` edits the manifest's text.
+fn folder(change: impl FnOnce(String) -> String) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tiny.onnx"), MODEL).unwrap();
+    let sha256: String = Sha256::digest(MODEL).iter().map(|b| format!("{b:02x}")).collect();
+    let manifest = format!(
+        r#"
+schema = 1
+
+[detector]
+file = "tiny.onnx"
+sha256 = "{sha256}"
+licence = "Apache-2.0"
+trained_on = "nothing: a test"
+input = {{ name = "image", shape = [1, 1, 8, 8] }}
+outputs = [{{ name = "double", shape = [1, 1, 8, 8] }}, {{ name = "root", shape = [1, 1] }}]
+normalisation = {{ low_quantile = 0.0, high_quantile = 1.0, black = 0.0, white = 1.0 }}
+
+[detector.heatmaps]
+output = "double"
+landmarks = ["C2.antero_superior"]
+decoder = "softmax"
+window = 2
+target_sigma = 1.0
+sigma_factor = 1.0
+sigma_floor = 0.1
+"#
+    );
+    fs::write(dir.path().join("manifest.toml"), change(manifest)).unwrap();
+    dir
+}
+
+#[test]
+fn the_model_computes_and_its_answers_are_checked() {
+    let dir = folder(|m| m);
+    let model = Manifest::load(dir.path()).unwrap().detector;
+    let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
+    let mut engine = runtime.engine(&model, &Settings { threads: 1, ..Settings::default() }).unwrap();
+    let input = |value: f32| Tensor::new(vec![1, 1, 8, 8], vec![value; 64]).unwrap();
+
+    let outputs = engine.run(&input(4.0)).unwrap();
+    assert_eq!(outputs.get("double").unwrap().data(), [8.0; 64]);
+    assert_eq!(outputs.get("root").unwrap().data(), [2.0]);
+    assert_eq!((engine.facts().provider.as_str(), engine.facts().precision.as_str()), ("cpu", "fp32"));
+    assert_eq!(engine.facts().sha256, model.sha256);
+
+    let infinite = engine.run(&input(-1.0));
+    assert!(matches!(&infinite, Err(EngineError::NotFinite { name }) if name == "root"), "{infinite:?}");
+    let wrong = engine.run(&Tensor::new(vec![1, 64], vec![0.0; 64]).unwrap());
+    assert!(matches!(&wrong, Err(EngineError::Input { found, .. }) if *found == [1, 64]), "{wrong:?}");
+    assert!(engine.run(&input(1.0)).is_ok(), "an engine survives a bad film");
+}
+
+#[test]
+fn a_provider_that_is_not_there_is_an_error_and_never_the_cpu_in_silence() {
+    let dir = folder(|m| m);
+    let model = Manifest::load(dir.path()).unwrap().detector;
+    let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
+    for provider in [Provider::Cuda, Provider::TensorRt] {
+        let engines = dir.path().join("engines");
+        let error = runtime.engine(&model, &Settings { provider, engines, ..Settings::default() }).unwrap_err();
+        assert!(matches!(error, RuntimeError::Provider { provider: named, .. } if named == provider), "{error}");
+        assert!(error.to_string().contains("provider = \"cpu\""), "{error}");
+    }
+}
+
+#[test]
+fn a_model_that_is_another_than_the_manifests_is_refused() {
+    let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
+    let load = |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector, &Settings::default()).unwrap_err();
+
+    let changed = folder(|m| m);
+    fs::write(changed.path().join("tiny.onnx"), b"something else").unwrap();
+    let error = load(changed.path());
+    assert!(matches!(error, RuntimeError::Manifest(ManifestError::Hash { .. })), "{error}");
+
+    let missing = folder(|m| m);
+    fs::remove_file(missing.path().join("tiny.onnx")).unwrap();
+    assert!(matches!(load(missing.path()), RuntimeError::Manifest(ManifestError::Unreadable { .. })));
+
+    let renamed = folder(|m| m.replace("\"root\"", "\"roots\""));
+    let error = load(renamed.path());
+    assert!(error.to_string().contains("roots") && error.to_string().contains("the file has"), "{error}");
+
+    let resized = folder(|m| m.replace("name = \"image\", shape = [1, 1, 8, 8]", "name = \"image\", shape = [1, 1, 9, 9]"));
+    let error = load(resized.path());
+    assert!(error.to_string().contains("[1, 1, 9, 9]"), "{error}");
+
+    let garbage = b"not a model at all";
+    let sha256: String = Sha256::digest(garbage).iter().map(|b| format!("{b:02x}")).collect();
+    let real: String = Sha256::digest(MODEL).iter().map(|b| format!("{b:02x}")).collect();
+    let nonsense = folder(|m| m.replace(&real, &sha256));
+    fs::write(nonsense.path().join("tiny.onnx"), garbage).unwrap();
+    assert!(matches!(load(nonsense.path()), RuntimeError::Model { .. }));
+}
+
+/// Runs the test `name` of this very program in a process of its own, where no library is loaded yet, told `word` by a variable.
+fn alone(name: &str, word: &str) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(TOLD, word)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{word}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+const TOLD: &str = "SAGITTA_TEST_TOLD";
+
+#[test]
+fn a_library_that_cannot_be_used_is_an_error_that_says_what_to_do() {
+    if std::env::var_os(TOLD).is_none() {
+        alone("a_library_that_cannot_be_used_is_an_error_that_says_what_to_do", "go");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("libonnxruntime.so");
+    fs::write(&text, b"no library").unwrap();
+    for path in [text, dir.path().join("absent.so"), PathBuf::from("relative/absent.so")] {
+        let error = Runtime::load(Some(&path)).err().expect("cannot load");
+        assert!(matches!(error, RuntimeError::Unusable { .. }), "{error}");
+        assert!(error.to_string().contains("scripts/fetch-onnxruntime"), "{error}");
+    }
+}
+
+/// A process loads one library, so each version runs in a process of its own: this very test program, told by a variable.
+#[test]
+fn both_pinned_versions_load_and_agree() {
+    if let Ok(version) = std::env::var(TOLD) {
+        let dir = folder(|m| m);
+        let model = Manifest::load(dir.path()).unwrap().detector;
+        let runtime = Runtime::load(Some(&library(&version))).unwrap();
+        let other = if version == NEWEST { OLDEST } else { NEWEST };
+        assert!(matches!(Runtime::load(Some(&library(other))), Err(RuntimeError::AlreadyLoaded { .. })));
+        let mut engine = runtime.engine(&model, &Settings::default()).unwrap();
+        let ramp = Tensor::new(vec![1, 1, 8, 8], (0..64_u8).map(|i| f32::from(i) / 7.0).collect()).unwrap();
+        println!("numbers: {:?}", engine.run(&ramp).unwrap().get("root").unwrap().data());
+        return;
+    }
+    let run = |version: &str| {
+        let text = alone("both_pinned_versions_load_and_agree", version);
+        let at = text.find("numbers: ").expect("the numbers");
+        text[at..].lines().next().unwrap().to_owned()
+    };
+    assert_eq!(run(NEWEST), run(OLDEST));
+}
+
+#[test]
+fn the_manifest_names_the_key_that_is_wrong() {
+    let cases: [(&str, &str, &str); 8] = [
+        ("schema = 1", "schema = 2", "schema"),
+        ("file = \"tiny.onnx\"", "file = \"../tiny.onnx\"", "detector.file"),
+        ("landmarks = [\"C2.antero_superior\"]", "landmarks = []", "detector.heatmaps.landmarks"),
+        ("window = 2", "window = 0", "detector.heatmaps.window"),
+        ("sigma_factor = 1.0", "sigma_factor = 0.0", "detector.heatmaps.sigma_factor"),
+        ("output = \"double\"", "output = \"triple\"", "detector.heatmaps.output"),
+        ("low_quantile = 0.0", "low_quantile = 1.5", "detector.normalisation.low_quantile"),
+        ("decoder = \"softmax\"", "decoder = \"softmax\"\nthreshold = 0.5", "detector.heatmaps.threshold"),
+    ];
+    for (right, wrong, key) in cases {
+        let dir = folder(|m| m.replacen(right, wrong, 1));
+        let error = Manifest::load(dir.path()).unwrap_err();
+        assert!(matches!(&error, ManifestError::Invalid { key: named, .. } if named == key), "{wrong}: {error}");
+    }
+    let unknown = folder(|m| m.replacen("window = 2", "window = 2\nwindwo = 3", 1));
+    let error = Manifest::load(unknown.path()).unwrap_err().to_string();
+    assert!(error.contains("windwo") && error.contains("manifest.toml"), "{error}");
+    let nowhere = Manifest::load(Path::new("/nonexistent")).unwrap_err().to_string();
+    assert!(nowhere.contains("/nonexistent/manifest.toml") && nowhere.contains("[models] path"), "{nowhere}");
+}
