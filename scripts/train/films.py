@@ -8,6 +8,7 @@ teaches nothing; what lies outside the picture teaches "absent".
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,15 +103,22 @@ def pack(folders: list[Path], out: Path) -> None:
             image.tofile(store)
     holder = np.empty(len(index), object)
     holder[:] = index
-    np.save(out.with_suffix(".npy"), holder, allow_pickle=True)
+    part = out.with_suffix(".part.npy")
+    np.save(part, holder, allow_pickle=True)
+    os.replace(part, out.with_suffix(".npy"))  # a reader sees the old index or the new one
 
 
 class Store:
     """The packed films."""
 
     def __init__(self, path: Path):
+        self.path, self.stamp = path, path.with_suffix(".npy").stat().st_mtime_ns
         self.index: list[Film] = list(np.load(path.with_suffix(".npy"), allow_pickle=True))
         self.pixels = np.memmap(path.with_suffix(".u16"), np.uint16, "r")
 
     def image(self, film: Film) -> np.ndarray:
         return np.asarray(self.pixels[film.offset : film.offset + film.height * film.width]).reshape(film.height, film.width)
+
+    def grown(self) -> bool:
+        """Whether films were added since this store was opened."""
+        return self.path.with_suffix(".npy").stat().st_mtime_ns != self.stamp

@@ -6,12 +6,14 @@
 
 The network is convolutional throughout: a first phase at 256² (four times cheaper a picture) learns what the neck looks
 like and how levels are named; a second at 512² brings the corners to the pixel. `WORK/batch.png` shows the first
-batch with its landmarks: look at it before trusting a run. Films whose name hashes into the last twentieth are held out.
+batch with its landmarks: look at it before trusting a run. Films whose name hashes into the last twentieth are held out;
+films that are added to the folders while it runs are taken up.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import time
@@ -43,10 +45,12 @@ class Pictures(IterableDataset):
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0, time.time_ns() % 2**32])
-        stores = [films.Store(p) for p in self.packs]
-        kept = [[f for f in s.index if not held_out(f)] for s in stores]
         shares = np.array(self.shares) / sum(self.shares)
-        while True:
+        stores = None
+        for count in itertools.count():
+            if stores is None or (count % 500 == 0 and any(s.grown() for s in stores)):
+                stores = [films.Store(p) for p in self.packs]
+                kept = [[f for f in s.index if not held_out(f)] for s in stores]
             which = rng.choice(len(stores), p=shares)
             film = kept[which][rng.integers(len(kept[which]))]
             yield augment.sample(rng, stores[which].image(film), film, self.size)
@@ -203,6 +207,8 @@ def main() -> None:
             running, last_log = {}, now
         if now - last_save > 240 or fraction >= 1:
             save()
+            for folder, path in zip(args.films, packs):  # films that were made meanwhile
+                films.pack([folder], path)
             judged = Detector().to(memory_format=torch.channels_last)
             judged.load_state_dict(average)
             print(json.dumps(dict(seen=seen, held_out=validate(judged, packs, args.size))), flush=True)

@@ -5,7 +5,7 @@ use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::geometry::PointPx;
 use crate::domain::radiograph::GrayImage;
 use crate::inference::engine::{Engine, EngineError, Facts};
-use crate::inference::manifest::{Heatmaps, Model, SecondPass};
+use crate::inference::manifest::{Model, Quality, SecondPass};
 
 use super::bodies::{Shape, absence, cost, propose};
 use super::chain::{Candidates, Chain, choose};
@@ -232,7 +232,7 @@ fn facing(chain: &Chain) -> Option<Facing> {
     clear.then_some(if mean < 0.0 { Facing::Left } else { Facing::Right })
 }
 
-fn judge(values: &[f32], quality: &crate::inference::manifest::Quality) -> Judgement {
+fn judge(values: &[f32], quality: &Quality) -> Judgement {
     let at = |index: usize| values.get(index).copied().map_or(0.0, f64::from);
     let names = [C7Visibility::Full, C7Visibility::Partial, C7Visibility::Hidden];
     let logits = quality.c7.map(at);
@@ -269,13 +269,5 @@ fn c7_from(keypoints: &Keypoints) -> (C7Visibility, f64) {
 impl std::fmt::Debug for Detector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Detector").field("facts", self.engine.facts()).finish_non_exhaustive()
-    }
-}
-
-/// The heatmaps' settings, for the tests of the whole room.
-impl Detector {
-    /// How the maps are read.
-    pub const fn heatmaps(&self) -> &Heatmaps {
-        &self.model.heatmaps
     }
 }
