@@ -4,6 +4,8 @@
 //! tensor that the pre-processing made, and paints a Gaussian where it finds one. So everything but the network is real:
 //! letterbox, normalisation, second pass, modes, bodies, chain and the way back to film pixels.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
 use sagitta::detect::{DetectError, Detector, View, see};
 use sagitta::domain::anatomy::{Facing, LandmarkId};
 use sagitta::domain::detection::C7Visibility;
@@ -163,7 +165,8 @@ fn film(width: usize, height: usize, landmarks: &[PointPx], radius: f64) -> Gray
 
 fn detector(mischief: Mischief) -> (Detector, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     let runs = std::sync::Arc::default();
-    let facts = Facts { role: "detector".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "0".repeat(64) };
+    let facts =
+        Facts { role: "detector".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "0".repeat(64) };
     let engine = Painter { model: model(), facts, mischief, runs: std::sync::Arc::clone(&runs) };
     (Detector::new(Box::new(engine), model()).unwrap(), runs)
 }
@@ -246,8 +249,10 @@ fn an_answer_that_is_not_finite_is_an_error_not_a_landmark() {
 
 #[test]
 fn an_engine_that_does_not_fit_its_manifest_is_refused() {
-    let facts = Facts { role: "detector".into(), provider: "fake".into(), precision: "fp32".into(), sha256: String::new() };
-    let painter = || Painter { model: model(), facts: facts.clone(), mischief: Mischief::default(), runs: Default::default() };
+    let facts =
+        Facts { role: "detector".into(), provider: "fake".into(), precision: "fp32".into(), sha256: String::new() };
+    let painter =
+        || Painter { model: model(), facts: facts.clone(), mischief: Mischief::default(), runs: Default::default() };
     let mut other = model();
     other.signature.outputs.pop();
     assert!(matches!(Detector::new(Box::new(painter()), other), Err(DetectError::Mismatch(_))));
@@ -274,7 +279,9 @@ fn the_pre_processing_is_the_one_the_network_was_trained_with() {
         let view = View::around(centre, number("scale"), side).unwrap();
         if n == 0 {
             let letterbox = View::letterbox(width, height, side);
-            assert!((letterbox.scale() - view.scale()).abs() < 1e-12 && letterbox.shift().distance(view.shift()) < 1e-9);
+            assert!(
+                (letterbox.scale() - view.scale()).abs() < 1e-12 && letterbox.shift().distance(view.shift()) < 1e-9
+            );
         }
         let seen = see(&film, &view, &normalisation).unwrap();
         for (ours, theirs) in seen.data().iter().zip(golden["pixels"].as_array().unwrap()) {

@@ -2,6 +2,8 @@
 //!
 //! Needs `scripts/fetch-onnxruntime` and `scripts/fetch-onnxruntime 1.20.1` to have been run; fails loudly otherwise.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -107,7 +109,8 @@ fn a_model_that_is_another_than_the_manifests_is_refused() {
     let error = load(renamed.path());
     assert!(error.to_string().contains("roots") && error.to_string().contains("the file has"), "{error}");
 
-    let resized = folder(|m| m.replace("name = \"image\", shape = [1, 1, 8, 8]", "name = \"image\", shape = [1, 1, 9, 9]"));
+    let resized =
+        folder(|m| m.replace("name = \"image\", shape = [1, 1, 8, 8]", "name = \"image\", shape = [1, 1, 9, 9]"));
     let error = load(resized.path());
     assert!(error.to_string().contains("[1, 1, 9, 9]"), "{error}");
 

@@ -104,7 +104,7 @@ mod tests {
         for cut in 0..good.len() {
             assert!(decode(&good[..cut], 2, 2).is_err(), "{cut}");
         }
-        let mut outside = good.clone();
+        let mut outside = good;
         outside[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(decode(&outside, 2, 2).is_err());
         outside[0..4].copy_from_slice(&u32::MAX.to_le_bytes());

@@ -73,7 +73,8 @@ pub(super) fn propose(vertebra: Vertebra, corners: [&Reading; 4]) -> Vec<Body> {
     bodies.sort_by(|x, y| y.score.total_cmp(&x.score));
     let mut kept: Vec<Body> = Vec::new();
     for body in bodies {
-        let apart = |k: &Body| k.shape.centre.distance(body.shape.centre) > 0.35 * body.shape.height.min(k.shape.height);
+        let apart =
+            |k: &Body| k.shape.centre.distance(body.shape.centre) > 0.35 * body.shape.height.min(k.shape.height);
         if kept.len() < MOST_BODIES && kept.iter().all(apart) {
             kept.push(body);
         }

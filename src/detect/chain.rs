@@ -147,7 +147,10 @@ mod tests {
     fn seen(v: usize, places: &[(f64, f64)], absent: f64) -> Candidates {
         let quads: Vec<[Mode; 4]> = places.iter().map(|&(at, mass)| corners(60.0, 30.0 + LEVEL * at, mass)).collect();
         let r: [Reading; 4] = [0, 1, 2, 3].map(|c| Reading { modes: quads.iter().map(|q| q[c]).collect(), absent });
-        Candidates { bodies: propose(Vertebra::ALL[v], [&r[0], &r[1], &r[2], &r[3]]), absent: 4.0 * absent.max(1e-9).ln() }
+        Candidates {
+            bodies: propose(Vertebra::ALL[v], [&r[0], &r[1], &r[2], &r[3]]),
+            absent: 4.0 * absent.max(1e-9).ln(),
+        }
     }
 
     fn levels(chain: &Chain) -> Vec<Option<i64>> {

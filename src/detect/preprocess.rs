@@ -22,7 +22,8 @@ pub fn see(film: &GrayImage, view: &View, normalisation: &Normalisation) -> Opti
     let (low, high) = quantiles(inside, normalisation);
     let span = normalisation.white - normalisation.black;
     for (value, covered) in values.iter_mut().zip(covered) {
-        let share = if covered && high - low >= LEAST_CONTRAST { ((*value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 };
+        let share =
+            if covered && high - low >= LEAST_CONTRAST { ((*value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 };
         *value = normalisation.black + share * span;
     }
     Tensor::new(vec![1, 1, view.side(), view.side()], values)

@@ -66,7 +66,9 @@ pub enum RuntimeError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The provider that was asked for does not run here.
-    #[error("the provider {provider} cannot be used here: {reason}; set [models] provider = \"cpu\" or install its libraries")]
+    #[error(
+        "the provider {provider} cannot be used here: {reason}; set [models] provider = \"cpu\" or install its libraries"
+    )]
     Provider {
         /// As asked for.
         provider: Provider,
