@@ -199,9 +199,9 @@ fn march(solid: &Solid, grid: &Grid, beam: &Beam, map: &mut Thickness) {
             let first = rows.0 + i * lines;
             scope.spawn(move || {
                 for (j, line) in part.chunks_mut(width).enumerate() {
-                    for x in columns.0..columns.1 {
+                    for (x, value) in line.iter_mut().enumerate().take(columns.1).skip(columns.0) {
                         let along = beam.towards(x as f32 + 0.5, (first + j) as f32 + 0.5);
-                        line[x] += path(solid, grid, beam.source(), along);
+                        *value += path(solid, grid, beam.source(), along);
                     }
                 }
             });

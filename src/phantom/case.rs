@@ -11,6 +11,7 @@ use super::draw::Draw;
 use super::film::{Developed, Look, develop};
 use super::marker;
 use super::morphometry::Person;
+use super::plate::Plate;
 use super::spine::{Pose, Skeleton, Spine};
 use super::truth::Truth;
 
@@ -176,6 +177,11 @@ impl Case {
             recipe.blemish,
             recipe.difficulty,
         )
+    }
+
+    /// The picture as the detector of `study` stores it.
+    pub fn stored(&self, study: u64) -> Plate {
+        Plate::new(self.size, &self.pixels, study)
     }
 
     /// The picture in `bits` bits (at most 16), bone bright.

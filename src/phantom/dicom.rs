@@ -13,7 +13,9 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use crate::domain::anatomy::Facing;
 use crate::domain::report::Position;
 
+use super::case::Case;
 use super::draw::Draw;
+use super::plate::Plate;
 
 /// The exposure index that the room aims at (IEC 62494-1).
 const TARGET_EXPOSURE_INDEX: f64 = 250.0;
@@ -58,6 +60,26 @@ pub const CHEST: (&str, &str, &str) = ("CHEST", "51185008", "Thorax");
 /// Seen from behind.
 pub const POSTERO_ANTERIOR: (&str, &str, &str) = ("PA", "399348003", "postero-anterior");
 
+impl Header {
+    /// The header of `case`, the film number `instance` of `study`.
+    pub fn of(case: &Case, study: u64, instance: u32) -> Self {
+        Self {
+            seed: case.recipe.seed,
+            study,
+            instance,
+            region: CERVICAL,
+            view: LATERAL,
+            description: description(case.recipe.position),
+            facing: Some(case.beam.facing),
+            female: case.person.female,
+            age: case.person.age as u32,
+            imager_pixel_mm: f64::from(case.beam.pixel),
+            magnification: Some(f64::from(case.beam.magnification())),
+            exposure: f64::from(case.exposure),
+        }
+    }
+}
+
 /// What a series of the neck is called in this position.
 pub fn description(position: Position) -> String {
     let suffix = match position {
@@ -75,35 +97,18 @@ fn uid(seed: u64, purpose: u64) -> String {
     format!("{UID_ROOT}.{number}")
 }
 
-/// Pixels as they are to be stored: value and depth.
-#[derive(Debug, Clone, Copy)]
-pub struct Stored<'a> {
-    /// Columns and rows.
-    pub size: (usize, usize),
-    /// Row by row, bone bright, in the lowest `bits` bits.
-    pub pixels: &'a [u16],
-    /// 10 … 16.
-    pub bits: u16,
-    /// Whether to store them as MONOCHROME1.
-    pub inverted: bool,
-}
-
 /// Writes the film.
 ///
 /// # Errors
 /// What the file system or the DICOM library says.
-pub fn write(
-    path: &Path,
-    header: &Header,
-    stored: &Stored<'_>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub fn write(path: &Path, header: &Header, plate: &Plate) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let dx = Draw::new(header.study, 9500).chance(0.6);
     let class =
         if dx { uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION } else { uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE };
     let mut object = InMemDicomObject::new_empty();
     patient_and_study(&mut object, header);
     series(&mut object, header, class, dx);
-    image(&mut object, header, stored, dx);
+    image(&mut object, header, plate, dx);
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
     object.with_meta(meta)?.write_to_file(path)?;
     Ok(())
@@ -171,8 +176,8 @@ fn sequence(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject
     object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
 }
 
-fn image(object: &mut InMemDicomObject, h: &Header, stored: &Stored<'_>, dx: bool) {
-    let top = ((1u32 << stored.bits) - 1) as u16;
+fn image(object: &mut InMemDicomObject, h: &Header, plate: &Plate, dx: bool) {
+    let top = ((1u32 << plate.bits) - 1) as u16;
     put(object, tags::INSTANCE_NUMBER, VR::IS, (h.instance + 1).to_string());
     object.put(DataElement::new(tags::IMAGE_TYPE, VR::CS, dicom_value!(Strs, ["DERIVED", "PRIMARY"])));
     let row = match h.facing {
@@ -182,15 +187,15 @@ fn image(object: &mut InMemDicomObject, h: &Header, stored: &Stored<'_>, dx: boo
     };
     object.put(DataElement::new(tags::PATIENT_ORIENTATION, VR::CS, dicom_value!(Strs, [row, "F"])));
     put(object, tags::SAMPLES_PER_PIXEL, VR::US, 1u16);
-    let (photometric, shape) = if stored.inverted { ("MONOCHROME1", "INVERSE") } else { ("MONOCHROME2", "IDENTITY") };
+    let (photometric, shape) = if plate.inverted { ("MONOCHROME1", "INVERSE") } else { ("MONOCHROME2", "IDENTITY") };
     put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric);
-    put(object, tags::ROWS, VR::US, stored.size.1 as u16);
-    put(object, tags::COLUMNS, VR::US, stored.size.0 as u16);
+    put(object, tags::ROWS, VR::US, plate.size.1 as u16);
+    put(object, tags::COLUMNS, VR::US, plate.size.0 as u16);
     put(object, tags::BITS_ALLOCATED, VR::US, 16u16);
-    put(object, tags::BITS_STORED, VR::US, stored.bits);
-    put(object, tags::HIGH_BIT, VR::US, stored.bits - 1);
+    put(object, tags::BITS_STORED, VR::US, plate.bits);
+    put(object, tags::HIGH_BIT, VR::US, plate.bits - 1);
     put(object, tags::PIXEL_REPRESENTATION, VR::US, 0u16);
-    put(object, tags::WINDOW_CENTER, VR::DS, format!("{}", (u32::from(top) + 1) / 2));
+    put(object, tags::WINDOW_CENTER, VR::DS, format!("{}", u32::from(top).div_ceil(2)));
     put(object, tags::WINDOW_WIDTH, VR::DS, format!("{}", u32::from(top) + 1));
     let spacing = format!("{:.4}", h.imager_pixel_mm);
     object.put(DataElement::new(
@@ -210,7 +215,7 @@ fn image(object: &mut InMemDicomObject, h: &Header, stored: &Stored<'_>, dx: boo
         object.put(DataElement::new(
             tags::PIXEL_INTENSITY_RELATIONSHIP_SIGN,
             VR::SS,
-            PrimitiveValue::from(if stored.inverted { 1i16 } else { -1i16 }),
+            PrimitiveValue::from(if plate.inverted { 1i16 } else { -1i16 }),
         ));
         put(object, tags::RESCALE_INTERCEPT, VR::DS, "0");
         put(object, tags::RESCALE_SLOPE, VR::DS, "1");
@@ -219,6 +224,5 @@ fn image(object: &mut InMemDicomObject, h: &Header, stored: &Stored<'_>, dx: boo
         put(object, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
         put(object, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
     }
-    let pixels = stored.pixels.iter().map(|p| if stored.inverted { top - p } else { *p }).collect::<Vec<u16>>();
-    put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(pixels.into()));
+    put(object, tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(plate.pixels.clone().into()));
 }

@@ -18,7 +18,7 @@ const R: [Stroke; 5] = [
 const LEAD: f32 = 45.0;
 
 /// Lays a letter on the film in most cases, some mirrored, as they come.
-pub fn stamp(layer: &mut Layer, look: &Look, draw: &mut Draw) {
+pub(super) fn stamp(layer: &mut Layer, look: &Look, draw: &mut Draw) {
     if draw.chance(0.15) {
         return;
     }

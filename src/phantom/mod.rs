@@ -14,6 +14,7 @@ pub mod film;
 mod marker;
 pub mod morphometry;
 pub mod other;
+pub mod plate;
 pub mod solid;
 pub mod space;
 pub mod spine;

@@ -106,12 +106,12 @@ impl Person {
     pub fn vertebrae(self, draw: &mut Draw, odd: f32) -> [Sizes; LEVELS] {
         let (along, across) = self.scales();
         let spread = 1.0 + odd;
-        let mut shared = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.6, 1.5);
+        let mut shared = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.8, 1.25);
         let (height, depth, width, spinous, disc) =
             (shared(0.06), shared(0.07), shared(0.07), shared(0.12), shared(0.12));
         let canal = draw.normal(1.0, 0.09 * spread);
         MAN.map(|m| {
-            let mut own = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.6, 1.5);
+            let mut own = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.85, 1.15);
             let depth = across * depth * own(0.025);
             let height = along * height * own(0.025);
             Sizes {
@@ -124,7 +124,7 @@ impl Person {
                 canal_depth: (m.canal_depth * across.sqrt() * canal * own(0.035)).max(8.5),
                 canal_width: m.canal_width * across.sqrt() * own(0.03),
                 spinous_length: m.spinous_length * across * spinous * own(0.08),
-                spinous_fall: m.spinous_fall + 0.12 * (own(0.5) - 1.0),
+                spinous_fall: m.spinous_fall + 0.12 * (own(0.06) - 1.0) * 8.0,
                 disc_below: m.disc_below * along * disc * own(0.08),
             }
         })
@@ -141,10 +141,10 @@ mod tests {
         for _ in 0..200 {
             let person = Person::drawn(&mut draw);
             for s in person.vertebrae(&mut draw, 1.0) {
-                assert!((9.0..27.0).contains(&s.depth_lower), "{s:?}");
-                assert!((7.0..27.0).contains(&s.height_anterior), "{s:?}");
+                assert!((8.0..28.0).contains(&s.depth_lower), "{s:?}");
+                assert!((7.0..28.0).contains(&s.height_anterior), "{s:?}");
                 assert!((8.4..30.0).contains(&s.canal_depth), "{s:?}");
-                assert!(s.disc_below > 1.5, "{s:?}");
+                assert!(s.disc_below > 2.0, "{s:?}");
             }
         }
     }
