@@ -11,10 +11,12 @@ pub mod applicability;
 pub mod exposure;
 pub mod field;
 pub mod findings;
+mod position;
 pub mod quality;
 pub mod vocabulary;
 
 pub use applicability::{Applicability, applicability};
+pub use position::position;
 
 use crate::domain::detection::Detection;
 use crate::domain::radiograph::Radiograph;
