@@ -18,6 +18,7 @@
 
 mod outbox;
 mod schema;
+mod stamps;
 mod store;
 
 pub use outbox::{Kind, MAX_SET_ASIDE, NewRow, Next, Room, Row, RowFacts, RowId};

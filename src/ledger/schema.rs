@@ -11,6 +11,7 @@ use rusqlite::Connection;
 ///   be read, `file:<path>:<code>`. Times are milliseconds since 1970, UTC. It is kept for ever, about 200 bytes a film.
 /// - `report`: the payloads of the newest reports. `AUTOINCREMENT` makes `seq` never return, even when the last is removed.
 /// - `outbox`: what waits. `rank` 0 goes before 1 (overlays); `not_before` is 0 unless the broker refused the row.
+/// - `stamp`: how each file looked when it was dealt with, so that a restart does not read all of them again.
 /// - `passed_over`: films that are no lateral neck, by local day.
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -50,6 +51,12 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_order ON outbox (rank, id, not_before);
 CREATE INDEX outbox_room ON outbox (rank, bytes);
 CREATE INDEX outbox_expiry ON outbox (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE stamp (
+    file        TEXT PRIMARY KEY,
+    size        INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    changed_ns  INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE passed_over (
     day   TEXT PRIMARY KEY,
     count INTEGER NOT NULL

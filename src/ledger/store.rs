@@ -333,7 +333,7 @@ impl Ledger {
         })
     }
 
-    fn call<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
+    pub(super) fn call<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
         work(&self.lock()).map_err(|source| LedgerError::sort(&self.path, source))
     }
 
