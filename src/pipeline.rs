@@ -1,1 +1,211 @@
-//! One radiograph from bytes to report.
+//! One radiograph from bytes to report: the stages in a row, synchronous, without any I/O.
+//!
+//! ```text
+//! bytes ──decode──► Radiograph ──header says it is no neck──────────────► PassedOver
+//!                        └──detect──► measure ──► assess ──not a neck──► PassedOver
+//!                                                   └────────────────────► Measured
+//! ```
+//!
+//! Invariants: the same bytes on the same device give the same report, but for its times; nothing that names a person
+//! enters a report unless the settings let it out; a film that fails is a [`Fault`] of its own and leaves the pipeline
+//! ready for the next one.
+
+use std::time::Instant;
+
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::assess::{self, Applicability};
+use crate::decode;
+use crate::detect::{DetectError, Detector};
+use crate::domain::anatomy::{Keypoints, LANDMARKS};
+use crate::domain::arrival::{Arrival, ContentHash};
+use crate::domain::detection::Detection;
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::radiograph::{GrayImage, Radiograph};
+use crate::domain::report::{Assessment, EngineFacts, Measurements, Report, ReportId, Source, Timing, Verdict};
+use crate::measure;
+
+/// Hexadecimal digits of a report id and of a pseudonym: 128 and 64 bits of a hash.
+const REPORT_ID_DIGITS: usize = 32;
+const PSEUDONYM_DIGITS: usize = 16;
+
+/// What the stages need to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The name of this device.
+    pub device: String,
+    /// Limits of decoding.
+    pub decode: decode::Settings,
+    /// How sure a number must be.
+    pub measure: measure::Settings,
+    /// Thresholds of the judgement.
+    pub assess: assess::Settings,
+    /// Whether a report carries the patient's id as it is, rather than a pseudonym.
+    pub patient_id: bool,
+    /// Whether a report carries the path of the file, rather than the film's hash.
+    pub file_names: bool,
+}
+
+/// What became of a film.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was measured; the film is handed on for the overlay.
+    Measured(Box<Report>, GrayImage),
+    /// It is no lateral neck: a report without numbers that says how this was told.
+    PassedOver(Box<Report>),
+    /// It could not be measured.
+    Fault(Fault),
+}
+
+/// The stages, ready for films.
+pub struct Pipeline {
+    settings: Settings,
+    pseudonyms: Option<[u8; 32]>,
+    detector: Detector,
+    engine: EngineFacts,
+}
+
+/// Everything about one film that the stages pass along.
+struct Film<'a> {
+    arrival: &'a Arrival,
+    radiograph: Radiograph,
+    started: Instant,
+    timing: Timing,
+}
+
+impl Pipeline {
+    /// A pipeline with a warm detector. `pseudonyms` is this device's secret (`Ledger::pseudonym_key`);
+    /// without one, patient and study stay out of the report.
+    pub fn new(settings: Settings, pseudonyms: Option<[u8; 32]>, detector: Detector) -> Self {
+        let facts = detector.facts();
+        let engine = EngineFacts {
+            provider: facts.provider.clone(),
+            precision: facts.precision.clone(),
+            models: vec![(facts.role.clone(), facts.sha256.clone())],
+        };
+        Self { settings, pseudonyms, detector, engine }
+    }
+
+    /// What computes the landmarks.
+    pub const fn engine(&self) -> &EngineFacts {
+        &self.engine
+    }
+
+    /// Measures the film that landed as `arrival` and whose content is `bytes`.
+    pub fn process(&mut self, arrival: &Arrival, bytes: &[u8]) -> Outcome {
+        let started = Instant::now();
+        let fault = |code, reason: String| Outcome::Fault(Fault { code, file: arrival.file.clone(), reason });
+        let radiograph = match decode::decode(bytes, &self.settings.decode) {
+            Ok(radiograph) => radiograph,
+            Err(error) => return fault(error.code(), error.to_string()),
+        };
+        let timing = Timing { settle: arrival.settle, decode: started.elapsed(), ..Timing::default() };
+        let film = Film { arrival, radiograph, started, timing };
+        if let Applicability::NotApplicable(reason) = assess::applicability(&film.radiograph.acquisition) {
+            let assessment = assess::passed_over(&film.radiograph, reason, &self.settings.assess);
+            return Outcome::PassedOver(Box::new(self.report(film, None, Measurements::default(), assessment).0));
+        }
+        self.look(film).unwrap_or_else(|error| fault(FaultCode::InferenceFailed, error.to_string()))
+    }
+
+    fn look(&mut self, mut film: Film<'_>) -> Result<Outcome, DetectError> {
+        let begun = Instant::now();
+        let detection = self.detector.detect(&film.radiograph.image)?;
+        film.timing.detect = begun.elapsed();
+        let begun = Instant::now();
+        let subject = measure::Subject::of(&detection, film.radiograph.spacing);
+        let measurements = measure::measure(&subject, &self.settings.measure);
+        let assessment = assess::assess(&film.radiograph, &detection, &measurements, &self.settings.assess);
+        film.timing.measure = begun.elapsed();
+        if assessment.quality.verdict == Verdict::NotApplicable {
+            return Ok(Outcome::PassedOver(Box::new(self.report(film, None, Measurements::default(), assessment).0)));
+        }
+        let (report, image) = self.report(film, Some(detection), measurements, assessment);
+        Ok(Outcome::Measured(Box::new(report), image))
+    }
+
+    fn report(
+        &self,
+        film: Film<'_>,
+        detection: Option<Detection>,
+        measurements: Measurements,
+        assessment: Assessment,
+    ) -> (Report, GrayImage) {
+        let Film { arrival, radiograph, started, timing } = film;
+        let (facing, keypoints) = detection
+            .map_or_else(|| (None, Keypoints::new([None; LANDMARKS])), |found| (found.facing, found.keypoints));
+        let report = Report {
+            id: report_id(&self.settings.device, &arrival.sha256),
+            device: self.settings.device.clone(),
+            source: self.source(arrival, &radiograph),
+            acquired_at: radiograph.acquisition.acquired_at.map(|at| at.format("%Y-%m-%dT%H:%M:%S").to_string()),
+            received_at: arrival.received_at,
+            width: radiograph.image.width(),
+            height: radiograph.image.height(),
+            spacing: radiograph.spacing,
+            position: assess::position(&radiograph.acquisition),
+            facing,
+            keypoints,
+            measurements,
+            assessment,
+            engine: self.engine.clone(),
+            timing: Timing { total: timing.settle + started.elapsed(), ..timing },
+        };
+        (report, radiograph.image)
+    }
+
+    fn source(&self, arrival: &Arrival, radiograph: &Radiograph) -> Source {
+        let acquisition = &radiograph.acquisition;
+        let patient = acquisition.patient_id.as_ref().and_then(|id| {
+            if self.settings.patient_id { Some(id.reveal().to_owned()) } else { self.pseudonym("patient", id.reveal()) }
+        });
+        Source {
+            file: if self.settings.file_names { arrival.file.clone() } else { arrival.sha256.hex() },
+            sha256: arrival.sha256,
+            format: radiograph.format,
+            sop_instance_uid: acquisition.sop_instance_uid.clone(),
+            study_key: acquisition.study_instance_uid.as_deref().and_then(|uid| self.pseudonym("study", uid)),
+            patient,
+        }
+    }
+
+    /// The same text always becomes the same word on this device, and on no other.
+    fn pseudonym(&self, kind: &str, text: &str) -> Option<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.pseudonyms?).ok()?;
+        mac.update(kind.as_bytes());
+        mac.update(&[0]);
+        mac.update(text.as_bytes());
+        Some(hex(&mac.finalize().into_bytes(), PSEUDONYM_DIGITS))
+    }
+}
+
+/// A function of device and content: the same film gives the same id, also after a crash.
+pub fn report_id(device: &str, content: &ContentHash) -> ReportId {
+    let digest = Sha256::new().chain_update(device.as_bytes()).chain_update([0]).chain_update(content.0).finalize();
+    ReportId(hex(&digest, REPORT_ID_DIGITS))
+}
+
+fn hex(bytes: &[u8], digits: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    text.truncate(digits);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_id_depends_on_device_and_content_alone() {
+        let (a, b) = (ContentHash([1; 32]), ContentHash([2; 32]));
+        assert_eq!(report_id("room-1", &a), report_id("room-1", &a));
+        assert_ne!(report_id("room-1", &a), report_id("room-1", &b));
+        assert_ne!(report_id("room-1", &a), report_id("room-2", &a));
+        assert_eq!(report_id("room-1", &a).0.len(), REPORT_ID_DIGITS);
+    }
+}

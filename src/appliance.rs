@@ -1,1 +1,0 @@
-//! The service: wires the rooms together, and drains them in order.

@@ -1,0 +1,309 @@
+//! The films thread: takes landings one by one, measures, records, and only then touches the modality's folder.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use crate::domain::arrival::{Arrival, ContentHash};
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::radiograph::GrayImage;
+use crate::domain::report::Report;
+use crate::ingest::{Landing, Stamp, after, sidecar};
+use crate::ledger::{Film, Identity, Kind, Ledger, LedgerError, NewRow, Recorded, Seen};
+use crate::overlay;
+use crate::pipeline::{Outcome, Pipeline};
+use crate::publish::{mqtt, wire};
+
+use super::pictures::Pictures;
+use super::settings::Settings;
+use super::standing::Standing;
+
+/// The pause before a film that could not be recorded is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// Long side of an overlay, pixels, and the bytes the contract allows it.
+const OVERLAY_SIDE: u32 = 1400;
+const OVERLAY_BYTES: usize = 256 * 1024;
+/// A picture is not worth delivering after a day; the report is, for ever.
+const OVERLAY_EXPIRES: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Everything the thread owns.
+pub(super) struct Films {
+    settings: Settings,
+    pipeline: Pipeline,
+    ledger: Ledger,
+    pictures: Pictures,
+    publisher: Arc<mqtt::Handle>,
+    standing: watch::Sender<Standing>,
+    stop: (Sender<()>, Receiver<()>),
+}
+
+/// Ends a wait of the films thread.
+pub(super) struct Stopper(Sender<()>);
+
+impl Stopper {
+    /// The film in hand is finished if it can be recorded, and given up if not.
+    pub(super) fn stop(&self) {
+        let _ = self.0.send(());
+    }
+}
+
+/// A film on its way into the ledger.
+struct Entry {
+    identity: Owned,
+    file: String,
+    received_at: chrono::DateTime<Utc>,
+    seen: Became,
+    rows: Vec<NewRow>,
+}
+
+enum Owned {
+    Content(ContentHash),
+    Unread(FaultCode),
+}
+
+enum Became {
+    Report(Box<Report>, Vec<u8>),
+    Fault(FaultCode),
+    PassedOver(String),
+}
+
+impl Films {
+    /// A thread's worth of state; [`Films::run`] uses it up.
+    pub(super) fn new(
+        settings: Settings,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        pictures: Pictures,
+        publisher: Arc<mqtt::Handle>,
+        standing: watch::Sender<Standing>,
+    ) -> Self {
+        Self { settings, pipeline, ledger, pictures, publisher, standing, stop: mpsc::channel() }
+    }
+
+    /// What ends its waits.
+    pub(super) fn stopper(&self) -> Stopper {
+        Stopper(self.stop.0.clone())
+    }
+
+    /// Takes landings until ingest has ended and its channel is empty.
+    pub(super) fn run(mut self, landings: &Receiver<Landing>) {
+        while let Ok(landing) = landings.recv() {
+            match landing {
+                Landing::Film { arrival, stamp } => self.film(&arrival, stamp),
+                Landing::Duplicate { arrival, stamp } => self.remember(&arrival.file, stamp),
+                Landing::Fault { fault, path, stamp } => self.unread(fault, &path, stamp),
+                Landing::Watch(state) => self.standing.send_modify(|standing| standing.watched(state)),
+            }
+        }
+    }
+
+    fn film(&mut self, arrival: &Arrival, stamp: Stamp) {
+        let begun = Instant::now();
+        let bytes = match fs::read(&arrival.path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let reason = format!("the film cannot be read: {error}");
+                let fault = Fault { code: FaultCode::Unreadable, file: arrival.file.clone(), reason };
+                return self.unread(fault, &arrival.path, stamp);
+            }
+        };
+        if Sha256::digest(&bytes)[..] != arrival.sha256.0 {
+            // It was written again since it landed: ingest sees that by its stamp and offers it anew.
+            tracing::info!(film = short(&arrival.sha256), "changed while it waited; waiting for it to be complete");
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.pipeline.process(arrival, &bytes))).unwrap_or_else(|_| {
+            let reason = "Sagitta stumbled over this film; the next one is measured as usual".to_owned();
+            Outcome::Fault(Fault { code: FaultCode::Internal, file: arrival.file.clone(), reason })
+        });
+        drop(bytes);
+        let entry = self.entry(arrival, outcome);
+        let what = entry.seen.name();
+        if self.record(&entry) {
+            self.remember(&arrival.file, stamp);
+            self.clear_away(&arrival.file, stamp);
+            let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(film = short(&arrival.sha256), outcome = what, millis, "film done");
+        }
+    }
+
+    /// A file whose content nobody has seen: too large, cut short, not readable.
+    fn unread(&mut self, fault: Fault, path: &Path, stamp: Stamp) {
+        let file = fault.file.clone();
+        let entry = self.fault(fault, path, Owned::Unread, None, Utc::now());
+        if self.record(&entry) {
+            self.remember(&file, stamp);
+        }
+    }
+
+    fn entry(&self, arrival: &Arrival, outcome: Outcome) -> Entry {
+        let (report, image) = match outcome {
+            Outcome::Measured(report, image) => (report, Some(image)),
+            Outcome::PassedOver(report) if self.settings.report_not_applicable => (report, None),
+            Outcome::PassedOver(report) => {
+                let how = report.assessment.quality.reasons.first().map_or("", |r| r.text.as_str()).to_owned();
+                return Entry {
+                    identity: Owned::Content(arrival.sha256),
+                    file: arrival.file.clone(),
+                    received_at: arrival.received_at,
+                    seen: Became::PassedOver(how),
+                    rows: Vec::new(),
+                };
+            }
+            Outcome::Fault(fault) => {
+                let hash = arrival.sha256;
+                return self.fault(fault, &arrival.path, |_| Owned::Content(hash), Some(&hash), arrival.received_at);
+            }
+        };
+        let payload = wire::report(&report);
+        let row = |kind, payload, expires_in| NewRow {
+            kind,
+            key: report.id.0.clone(),
+            payload,
+            received_at: arrival.received_at,
+            expires_in,
+        };
+        let mut rows = vec![row(Kind::Report, payload.clone(), None)];
+        if let Some(jpeg) = image.and_then(|image| self.picture(&image, &report)) {
+            rows.push(row(Kind::Overlay, jpeg, Some(OVERLAY_EXPIRES)));
+        }
+        Entry {
+            identity: Owned::Content(arrival.sha256),
+            file: arrival.file.clone(),
+            received_at: arrival.received_at,
+            seen: Became::Report(report, payload),
+            rows,
+        }
+    }
+
+    /// The overlay; without one the report goes out all the same.
+    fn picture(&self, image: &GrayImage, report: &Report) -> Option<Vec<u8>> {
+        if !self.settings.overlays {
+            return None;
+        }
+        let drawn = overlay::draw(image, report, OVERLAY_SIDE).and_then(|p| overlay::jpeg(&p, OVERLAY_BYTES));
+        let jpeg = drawn.map_err(|error| tracing::warn!(%error, report = %report.id, "no overlay")).ok()?;
+        if let Err(error) = self.pictures.keep(&report.id, &jpeg) {
+            tracing::warn!(%error, "the overlay is not kept for the page");
+        }
+        Some(jpeg)
+    }
+
+    fn fault(
+        &self,
+        fault: Fault,
+        path: &Path,
+        identity: impl FnOnce(FaultCode) -> Owned,
+        hash: Option<&ContentHash>,
+        received_at: chrono::DateTime<Utc>,
+    ) -> Entry {
+        let mut written = None;
+        match sidecar::write(&self.settings.faults, &fault, path, received_at) {
+            Ok(done) => written = done.sidecar.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Err(error) => tracing::warn!(%error, "the fault is published without a sidecar"),
+        }
+        tracing::warn!(code = fault.code.name(), reason = %fault.reason, "film not measured");
+        let mut published = fault.clone();
+        if !self.settings.pipeline.file_names {
+            published.file = hash.map_or_else(|| "(withheld)".into(), ContentHash::hex);
+        }
+        let device = &self.settings.pipeline.device;
+        let put = written.map(|name| format!("faults/{name}"));
+        let payload = wire::fault(&published, device, received_at, hash, put.as_deref());
+        let row = NewRow { kind: Kind::Fault, key: published.file, payload, received_at, expires_in: None };
+        Entry {
+            identity: identity(fault.code),
+            file: fault.file,
+            received_at,
+            seen: Became::Fault(fault.code),
+            rows: vec![row],
+        }
+    }
+
+    /// Writes the film and its messages; waits while the disk or the outbox is full. Returns whether it is recorded.
+    fn record(&mut self, entry: &Entry) -> bool {
+        let mut told = false;
+        loop {
+            match self.ledger.record(&entry.film(), &entry.rows, Utc::now()) {
+                Ok(recorded) => {
+                    self.publisher.outbox_changed();
+                    self.standing.send_modify(|standing| standing.recorded(&entry.seen.tally(), told));
+                    return matches!(recorded, Recorded::New { .. } | Recorded::Known);
+                }
+                Err(error) => {
+                    if !told {
+                        tracing::error!(%error, "a film cannot be recorded; it is tried again");
+                    }
+                    told = true;
+                    self.standing.send_modify(|standing| standing.cannot_record(error.to_string()));
+                    if !error.passes() && !matches!(error, LedgerError::Corrupt { .. }) {
+                        return false;
+                    }
+                    match self.stop.1.recv_timeout(RETRY) {
+                        Err(RecvTimeoutError::Timeout) => {}
+                        _ => return false,
+                    }
+                }
+            }
+        }
+    }
+
+    fn remember(&self, file: &str, stamp: Stamp) {
+        if let Err(error) = self.ledger.remember_stamp(file, stamp.size, stamp.modified_ns, stamp.changed_ns) {
+            tracing::warn!(%error, "the file will be read once more after a restart");
+        }
+    }
+
+    fn clear_away(&self, file: &str, stamp: Stamp) {
+        let folder = &self.settings.ingest.watch;
+        if let Err(error) = after::carry_out(&self.settings.after, folder, Path::new(file), stamp) {
+            tracing::warn!(%error, "the film stays where it is");
+        }
+    }
+}
+
+impl Entry {
+    fn film(&self) -> Film<'_> {
+        let identity = match &self.identity {
+            Owned::Content(hash) => Identity::Content(hash),
+            Owned::Unread(code) => Identity::Unread(&self.file, *code),
+        };
+        let seen = match &self.seen {
+            Became::Report(report, payload) => Seen::Report { id: &report.id, payload },
+            Became::Fault(code) => Seen::Fault(*code),
+            Became::PassedOver(how) => Seen::PassedOver(how),
+        };
+        Film { identity, file: &self.file, received_at: self.received_at, seen }
+    }
+}
+
+impl Became {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Report(..) => "report",
+            Self::Fault(code) => code.name(),
+            Self::PassedOver(_) => "not a lateral neck",
+        }
+    }
+
+    fn tally(&self) -> super::standing::Tally {
+        use super::standing::Tally;
+        match self {
+            Self::Report(report, _) => Tally::Report(report.assessment.quality.verdict),
+            Self::Fault(code) => Tally::Fault(*code),
+            Self::PassedOver(_) => Tally::PassedOver,
+        }
+    }
+}
+
+/// Enough of a hash to find a film in log and ledger.
+fn short(hash: &ContentHash) -> String {
+    hash.hex().chars().take(12).collect()
+}

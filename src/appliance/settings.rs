@@ -1,0 +1,152 @@
+//! From the configuration to what each room needs.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Provider};
+use crate::inference::onnx;
+use crate::ingest::{self, after::After, sidecar};
+use crate::{assess, decode, ledger, measure, pipeline, publish, serve};
+
+/// Where a package installs the models.
+const SYSTEM_MODELS: &str = "/usr/share/sagitta/models";
+/// How many folders above the program are searched for `models/`: enough for `target/debug/deps` in a checkout.
+const FOLDERS_ABOVE_PROGRAM: usize = 5;
+
+/// Everything the service is started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The watched folder.
+    pub ingest: ingest::Settings,
+    /// What happens to a recorded file.
+    pub after: After,
+    /// Sidecars of faults.
+    pub faults: sidecar::Settings,
+    /// The stages.
+    pub pipeline: pipeline::Settings,
+    /// What runs the models.
+    pub inference: onnx::Settings,
+    /// The folder of the models' manifest.
+    pub models: PathBuf,
+    /// The folder of the ledger.
+    pub store: PathBuf,
+    /// How much the ledger keeps.
+    pub ledger: ledger::Limits,
+    /// The broker.
+    pub publish: publish::Settings,
+    /// Whether overlays are drawn and published.
+    pub overlays: bool,
+    /// Whether films that are no lateral neck are published as reports.
+    pub report_not_applicable: bool,
+    /// Where the page is served.
+    pub http: serve::Settings,
+    /// What the page must know.
+    pub page: serve::PageConfig,
+}
+
+impl Settings {
+    /// What `config` means to each room.
+    pub fn of(config: &Config) -> Self {
+        let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let publish = publish(config);
+        Self {
+            ingest: config.ingest.clone(),
+            after: config.after.clone(),
+            faults: config.faults.clone(),
+            pipeline: pipeline(config),
+            inference: inference(config),
+            models: models_folder(config.inference.models.as_deref()),
+            store: config.store.path.clone(),
+            ledger: ledger::Limits {
+                reports_kept: count(config.store.reports_kept),
+                outbox_rows: count(config.store.outbox_rows),
+                overlay_bytes: config.store.overlay_bytes,
+                ..ledger::Limits::default()
+            },
+            overlays: config.mqtt.overlays,
+            report_not_applicable: config.mqtt.report_not_applicable,
+            http: serve::Settings { listen: config.http, ..serve::Settings::default() },
+            page: serve::PageConfig {
+                prefix: publish.prefix.clone(),
+                devices: vec![publish.device.clone()],
+                broker: None,
+            },
+            publish,
+        }
+    }
+}
+
+/// What `config` means to the stages; also for `measure`, which has no broker.
+fn pipeline(config: &Config) -> pipeline::Settings {
+    pipeline::Settings {
+        device: config.device.clone(),
+        decode: decode::Settings {
+            max_bytes: config.decode.max_bytes,
+            max_pixels: config.decode.max_pixels,
+            min_side: usize::try_from(config.decode.min_side).unwrap_or(usize::MAX),
+            spacing: config.decode.spacing,
+        },
+        measure: measure::Settings::default(),
+        assess: assess::Settings { findings: limits(config), ..assess::Settings::default() },
+        patient_id: config.privacy.patient_id,
+        file_names: config.privacy.file_names,
+    }
+}
+
+fn limits(config: &Config) -> assess::findings::Limits {
+    let t = config.thresholds;
+    assess::findings::Limits {
+        kyphosis_deg: t.severe_kyphosis_deg,
+        sva_high_mm: t.sagittal_imbalance_mm,
+        sva_low_mm: t.sagittal_band_mm,
+        slip_mm: t.slip_mm,
+        pavlov: t.pavlov,
+    }
+}
+
+fn inference(config: &Config) -> onnx::Settings {
+    let wanted = &config.inference;
+    onnx::Settings {
+        library: wanted.library.clone(),
+        provider: match wanted.provider {
+            Provider::Cpu => onnx::Provider::Cpu,
+            Provider::Cuda => onnx::Provider::Cuda,
+            Provider::TensorRt => onnx::Provider::TensorRt,
+        },
+        threads: usize::try_from(wanted.threads).unwrap_or(0),
+        fp16: wanted.fp16,
+        engines: wanted.engines.clone(),
+    }
+}
+
+fn publish(config: &Config) -> publish::Settings {
+    let mqtt = &config.mqtt;
+    publish::Settings {
+        host: mqtt.host.clone(),
+        port: mqtt.port,
+        prefix: mqtt.prefix.clone(),
+        device: config.device.clone(),
+        keep_alive: mqtt.keep_alive,
+        tls: mqtt.tls.as_ref().map(|tls| publish::Tls {
+            ca_file: tls.ca_file.clone().unwrap_or_else(|| publish::SYSTEM_AUTHORITIES.into()),
+            client: tls.client.clone(),
+        }),
+        login: mqtt.login.as_ref().map(|login| publish::Login {
+            username: login.username.clone(),
+            password_file: login.password_file.clone(),
+        }),
+    }
+}
+
+/// The folder with `manifest.toml`: the one named, else `models/` here or above the program, else the package's.
+pub fn models_folder(named: Option<&Path>) -> PathBuf {
+    if let Some(named) = named {
+        return named.to_owned();
+    }
+    let here = std::env::current_dir().into_iter();
+    let program = std::env::current_exe().unwrap_or_default();
+    let above = program.ancestors().skip(1).take(FOLDERS_ABOVE_PROGRAM).map(Path::to_path_buf);
+    here.chain(above)
+        .map(|folder| folder.join("models"))
+        .find(|folder| folder.join("manifest.toml").is_file())
+        .unwrap_or_else(|| SYSTEM_MODELS.into())
+}

@@ -1,0 +1,222 @@
+//! How the service stands: what it has done, what troubles it; and how the broker, the page and `/metrics` are told.
+//!
+//! The films thread is the only writer; everyone else looks at the newest value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use crate::domain::fault::FaultCode;
+use crate::domain::report::{ReportId, Verdict};
+use crate::ingest::WatchState;
+use crate::ledger::{Ledger, ReportRow};
+use crate::publish::{mqtt, wire};
+use crate::serve;
+
+use super::pictures::Pictures;
+
+/// The shortest pause between two messages on `health` and on `status`.
+const HEALTH_PAUSE: Duration = Duration::from_secs(1);
+
+/// What became of one film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tally {
+    /// Measured.
+    Report(Verdict),
+    /// Not measured.
+    Fault(FaultCode),
+    /// No lateral neck.
+    PassedOver,
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Standing {
+    started_at: DateTime<Utc>,
+    verdicts: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<&'static str, u64>,
+    passed_over: u64,
+    folder: Option<WatchState>,
+    cannot_record: Option<String>,
+    last_error: Option<(DateTime<Utc>, String)>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            started_at: Utc::now(),
+            verdicts: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            passed_over: 0,
+            folder: None,
+            cannot_record: None,
+            last_error: None,
+        }
+    }
+}
+
+impl Standing {
+    /// The folder came into view or went out of it.
+    pub(super) fn watched(&mut self, state: WatchState) {
+        match &state {
+            WatchState::Watching => tracing::info!("the folder is watched"),
+            WatchState::PollingOnly(why) => tracing::warn!(%why, "the folder is only polled"),
+            WatchState::Partly(why) | WatchState::Waiting(why) => {
+                tracing::error!(%why, "the folder cannot be seen");
+                self.last_error = Some((Utc::now(), why.clone()));
+            }
+        }
+        self.folder = Some(state);
+    }
+
+    /// A film is in the ledger; `after_trouble` where it had to wait for it.
+    pub(super) fn recorded(&mut self, tally: &Tally, after_trouble: bool) {
+        match tally {
+            Tally::Report(verdict) => *self.verdicts.entry(verdict.name()).or_default() += 1,
+            Tally::Fault(code) => *self.faults.entry(code.name()).or_default() += 1,
+            Tally::PassedOver => self.passed_over += 1,
+        }
+        if after_trouble {
+            tracing::info!("films can be recorded again");
+        }
+        self.cannot_record = None;
+    }
+
+    /// A film could not be written into the ledger.
+    pub(super) fn cannot_record(&mut self, why: String) {
+        self.last_error = Some((Utc::now(), why.clone()));
+        self.cannot_record = Some(why);
+    }
+
+    /// What `status` says.
+    fn status(&self) -> (wire::StatusState, Option<&str>) {
+        if let Some(why) = &self.cannot_record {
+            return (wire::StatusState::Degraded, Some(why));
+        }
+        match &self.folder {
+            None => (wire::StatusState::Starting, Some("looking for the folder")),
+            Some(WatchState::Watching | WatchState::PollingOnly(_)) => (wire::StatusState::Online, None),
+            Some(WatchState::Partly(why) | WatchState::Waiting(why)) => (wire::StatusState::Degraded, Some(why)),
+        }
+    }
+
+    fn reports(&self) -> u64 {
+        self.verdicts.values().sum()
+    }
+}
+
+/// Tells the broker whenever the state changes, and `health` every so often and soon after each film. Runs until it is
+/// aborted.
+pub(super) async fn announce(
+    mut standing: watch::Receiver<Standing>,
+    publisher: Arc<mqtt::Handle>,
+    ledger: Ledger,
+    every: Duration,
+) {
+    let mut told: Option<(wire::StatusState, Option<String>)> = None;
+    loop {
+        let now = standing.borrow_and_update().clone();
+        let (state, detail) = now.status();
+        let status = (state, detail.map(str::to_owned));
+        if told.as_ref() != Some(&status) {
+            publisher.set_status(state, detail);
+            told = Some(status);
+        }
+        publisher.set_health(health(&now, &publisher, &ledger));
+        // A backlog changes the standing many times a second: the broker need not hear each of them.
+        tokio::time::sleep(HEALTH_PAUSE).await;
+        if let Ok(Err(_)) = tokio::time::timeout(every, standing.changed()).await {
+            return;
+        }
+    }
+}
+
+fn health(standing: &Standing, publisher: &mqtt::Handle, ledger: &Ledger) -> Vec<u8> {
+    let link = publisher.link().borrow().clone();
+    let at = Utc::now();
+    let newest = [standing.last_error.clone(), link.problem.clone()].into_iter().flatten().max_by_key(|(at, _)| *at);
+    wire::health(&wire::Facts {
+        at,
+        started_at: standing.started_at,
+        films_waiting: 0,
+        reports: standing.reports(),
+        faults: standing.faults.values().sum(),
+        passed_over_today: ledger.passed_over(at.date_naive()).unwrap_or(standing.passed_over),
+        outbox: ledger.room().unwrap_or_default(),
+        disk_free_bytes: None,
+        temperatures: temperatures(),
+        latencies: link.latencies.into_iter().collect(),
+        last_error: newest,
+    })
+}
+
+/// Every thermal zone that Linux names, in degrees Celsius; on a Jetson these are CPU, GPU and the rest of the module.
+fn temperatures() -> Vec<(String, f64)> {
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let zones = std::fs::read_dir("/sys/class/thermal").into_iter().flatten().filter_map(Result::ok);
+    zones
+        .filter_map(|zone| {
+            let name = read(zone.path().join("type"))?;
+            let millis: f64 = read(zone.path().join("temp"))?.parse().ok()?;
+            Some((name, millis / 1000.0))
+        })
+        .collect()
+}
+
+/// What the page and `/metrics` may ask.
+pub(super) fn source(ledger: &Ledger, pictures: &Pictures, standing: &watch::Receiver<Standing>) -> serve::Source {
+    let (listing, finding, pictures) = (ledger.clone(), ledger.clone(), pictures.clone());
+    let (ready, counted) = (standing.clone(), standing.clone());
+    serve::Source {
+        reports: Box::new(move |before, limit| Ok(listing.reports(before, limit)?.iter().filter_map(stored).collect())),
+        report: Box::new(move |id| Ok(finding.report(&ReportId(id.to_owned()))?.as_ref().and_then(stored))),
+        overlay: Box::new(move |id| Ok(pictures.get(id)?)),
+        readiness: Box::new(move || match ready.borrow().status() {
+            (wire::StatusState::Online, _) => serve::Readiness::Ready,
+            (_, detail) => serve::Readiness::NotReady(detail.unwrap_or("starting").to_owned()),
+        }),
+        metrics: Box::new(move || metrics(&counted.borrow())),
+    }
+}
+
+fn stored(row: &ReportRow) -> Option<serve::Stored> {
+    let json = wire::deliver(&row.payload, row.seq, false)?;
+    Some(serve::Stored { seq: row.seq, json })
+}
+
+fn metrics(standing: &Standing) -> Vec<serve::Metric> {
+    use serve::{Kind, Metric};
+    let counter =
+        |name: &'static str, help: &'static str, value: u64| Metric::single(name, help, Kind::Counter, value as f64);
+    vec![
+        counter("sagitta_reports_total", "Films measured since the start.", standing.reports()),
+        counter(
+            "sagitta_faults_total",
+            "Files that could not be measured since the start.",
+            standing.faults.values().sum(),
+        ),
+        counter("sagitta_passed_over_total", "Films that are no lateral neck since the start.", standing.passed_over),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_cannot_write_degrades_until_it_can() {
+        let mut standing = Standing::default();
+        assert_eq!(standing.status().0, wire::StatusState::Starting);
+        standing.watched(WatchState::Watching);
+        assert_eq!(standing.status().0, wire::StatusState::Online);
+        standing.cannot_record("disk full".into());
+        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("disk full")));
+        standing.recorded(&Tally::PassedOver, true);
+        assert_eq!(standing.status().0, wire::StatusState::Online);
+        standing.watched(WatchState::Waiting("unmounted".into()));
+        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("unmounted")));
+    }
+}
