@@ -1,3 +1,7 @@
 //! The `sagitta` program: parse, run, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sagitta::cli::main()
+}

@@ -1,1 +1,0 @@
-//! `sagitta demo`: the real service on synthetic patients.
