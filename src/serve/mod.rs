@@ -81,7 +81,7 @@ pub struct PageConfig {
 pub struct Broker {
     /// Where it is.
     pub address: BrokerAddress,
-    /// What it speaks there: rumqttd's WebSocket knows 3.1.1 only, mosquitto both.
+    /// What it speaks there; the embedded broker and mosquitto speak 5.
     pub version: MqttVersion,
 }
 
