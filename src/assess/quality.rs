@@ -24,13 +24,22 @@ pub struct Limits {
     pub c7_certainty: f64,
     /// Whether a hidden C7 asks for a repeat at all; sites that read C2–C6 set it to false and get a review.
     pub repeat_hidden_c7: bool,
+    /// A 90 % interval of the C2–C7 Cobb angle wider than this to either side, degrees, is too wide to accept the number:
+    /// four times the mean error that paper A reports.
+    pub cobb_half_width_deg: f64,
     /// Beyond this rotation about the long axis, degrees, left and right walls no longer lie on each other.
     pub rotation_deg: f64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lateral_cervical: 0.5, c7_certainty: 0.7, repeat_hidden_c7: true, rotation_deg: 12.0 }
+        Self {
+            lateral_cervical: 0.5,
+            c7_certainty: 0.7,
+            repeat_hidden_c7: true,
+            cobb_half_width_deg: 10.0,
+            rotation_deg: 12.0,
+        }
     }
 }
 
@@ -68,6 +77,7 @@ pub const RULES: &[Rule] = &[
     Rule { code: "c7_partly_hidden", dicom_code: POSITIONING, verdict: Verdict::Review, check: c7_partly_hidden },
     Rule { code: "inconsistent", dicom_code: UNKNOWN, verdict: Verdict::Review, check: inconsistent },
     Rule { code: "low_confidence", dicom_code: UNKNOWN, verdict: Verdict::Review, check: low_confidence },
+    Rule { code: "imprecise", dicom_code: UNKNOWN, verdict: Verdict::Review, check: imprecise },
     Rule { code: "rotated", dicom_code: POSITIONING, verdict: Verdict::Review, check: rotated },
     Rule { code: "underexposed", dicom_code: UNDER, verdict: Verdict::Review, check: underexposed },
     Rule { code: "overexposed", dicom_code: OVER, verdict: Verdict::Review, check: overexposed },
@@ -274,6 +284,17 @@ fn low_confidence(evidence: &Evidence<'_>) -> Option<String> {
         _ => None,
     })?;
     Some(format!("The landmarks are uncertain: {why}. Check them on the film before the numbers are used."))
+}
+
+fn imprecise(evidence: &Evidence<'_>) -> Option<String> {
+    let (low, high) = evidence.measurements.estimate(Quantity::C2C7Cobb, None)?.ci90();
+    let half = (high - low) / 2.0;
+    (half > evidence.limits.cobb_half_width_deg).then(|| {
+        format!(
+            "The landmarks are not sharp: the C2–C7 Cobb angle is only known to ±{half:.0}°. Check the corners on the film \
+             before the numbers are used."
+        )
+    })
 }
 
 fn rotated(evidence: &Evidence<'_>) -> Option<String> {
