@@ -41,7 +41,7 @@ fn model() -> Model {
             sigma_floor: 0.2,
         },
         quality: Some(Quality { output: "quality".into(), lateral_cervical: 0, c7: [1, 2, 3], rotation: Some(4) }),
-        second_pass: Some(SecondPass { level_height: 0.092, skip_within: 0.05 }),
+        second_pass: Some(SecondPass { level_height: 0.092, upright: true, looks: 2, skip_within: 0.05 }),
     }
 }
 
@@ -271,17 +271,13 @@ fn the_pre_processing_is_the_one_the_network_was_trained_with() {
     let film = GrayImage::new(width, height, (0..width * height).map(grey).collect()).unwrap();
     let normalisation = Normalisation { low_quantile: 0.005, high_quantile: 0.995, black: 0.0, white: 1.0 };
     let views = golden["views"].as_array().unwrap();
-    assert_eq!(views.len(), 3);
+    assert_eq!(views.len(), 4);
     for (n, golden) in views.iter().enumerate() {
         let number = |key: &str| golden[key].as_f64().unwrap();
-        let half = side as f64 / 2.0;
-        let centre = PointPx::new((half - number("tx")) / number("scale"), (half - number("ty")) / number("scale"));
-        let view = View::around(centre, number("scale"), side).unwrap();
+        let centre = PointPx::new(number("x"), number("y"));
+        let view = View::around(centre, number("scale"), number("turn"), side).unwrap();
         if n == 0 {
-            let letterbox = View::letterbox(width, height, side);
-            assert!(
-                (letterbox.scale() - view.scale()).abs() < 1e-12 && letterbox.shift().distance(view.shift()) < 1e-9
-            );
+            assert_eq!(view, View::letterbox(width, height, side));
         }
         let seen = see(&film, &view, &normalisation).unwrap();
         for (ours, theirs) in seen.data().iter().zip(golden["pixels"].as_array().unwrap()) {

@@ -195,5 +195,5 @@ fn the_manifest_names_the_key_that_is_wrong() {
     let error = Manifest::load(unknown.path()).unwrap_err().to_string();
     assert!(error.contains("windwo") && error.contains("manifest.toml"), "{error}");
     let nowhere = Manifest::load(Path::new("/nonexistent")).unwrap_err().to_string();
-    assert!(nowhere.contains("/nonexistent/manifest.toml") && nowhere.contains("[models] path"), "{nowhere}");
+    assert!(nowhere.contains("/nonexistent/manifest.toml") && nowhere.contains("[inference] models"), "{nowhere}");
 }

@@ -31,7 +31,7 @@ def bodies(points):
 def _choose_framing(rng, film: Film, points, side):
     """(pitch in tensor pixels, where the anchor of the column falls, the anchor, rotation in degrees)."""
     kind = rng.choice(5, p=[0.34, 0.22, 0.20, 0.14, 0.10])
-    angle = rng.normal(0, 7) if rng.random() < 0.9 else rng.uniform(-25, 25)
+    angle = rng.normal(0, 9) if rng.random() < 0.75 else rng.uniform(-35, 35)
     column = bodies(points)
     centre = (column[0] + column[5]) / 2
     if kind == 0:  # the second pass: centred, at the scale of training

@@ -21,15 +21,13 @@ import torch
 
 from network import Detector
 
-SIDE = 512
 
-
-def check(net: Detector, path: Path) -> float:
+def check(net: Detector, path: Path, side: int) -> float:
     """The largest difference between PyTorch and ONNX Runtime, as a share of the range of the answers."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(5)
-    ramp = np.linspace(0, 1, SIDE, dtype=np.float32)
-    pictures = [rng.random((SIDE, SIDE), np.float32), np.outer(ramp, ramp), np.zeros((SIDE, SIDE), np.float32)]
+    ramp = np.linspace(0, 1, side, dtype=np.float32)
+    pictures = [rng.random((side, side), np.float32), np.outer(ramp, ramp), np.zeros((side, side), np.float32)]
     pictures.append((0.5 + 0.5 * np.sin(np.outer(ramp * 40, ramp * 30))).astype(np.float32))
     worst = 0.0
     for picture in pictures:
@@ -46,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
+    parser.add_argument("--side", type=int, default=512, help="of the input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
     net = Detector()
@@ -53,7 +52,7 @@ def main() -> None:
     net.eval()
     part = args.models / "detector.onnx.part"
     torch.onnx.export(
-        net, (torch.zeros(1, 1, SIDE, SIDE),), str(part), input_names=["image"], output_names=["heatmaps", "quality"],
+        net, (torch.zeros(1, 1, args.side, args.side),), str(part), input_names=["image"], output_names=["heatmaps", "quality"],
         opset_version=17, do_constant_folding=True, dynamo=False,
     )
     model = onnx.load(part)
@@ -64,7 +63,7 @@ def main() -> None:
         node.doc_string = ""
     onnx.checker.check_model(model)
     onnx.save(model, part)
-    worst = check(net, part)
+    worst = check(net, part, args.side)
     print(f"largest difference between PyTorch and ONNX Runtime: {worst:.2e} of the range")
     if worst > 1e-3:
         raise SystemExit("the exported model is not the trained one; nothing was written")

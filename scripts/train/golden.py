@@ -14,13 +14,13 @@ WIDTH, HEIGHT, SIDE = 61, 47, 24
 def main() -> None:
     x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
     film = ((x * 7919 + y * 10007 + x * y * 31) % 60000).astype(np.uint16)
-    views = [letterbox(WIDTH, HEIGHT, SIDE), (1.7, SIDE / 2 - 1.7 * 50.3, SIDE / 2 - 1.7 * 20.9), (0.31, 3.25, 7.5)]
+    views = [(*letterbox(WIDTH, HEIGHT, SIDE), 0.0), (1.7, (50.3, 20.9), 0.0), (0.31, (29.0, 15.2), 0.0), (0.6, (20.0, 30.0), 0.45)]
     golden = dict(
         about="scripts/train/golden.py; film[y, x] = (7919 x + 10007 y + 31 x y) mod 60000",
         width=WIDTH, height=HEIGHT, side=SIDE,
         views=[
-            dict(scale=s, tx=tx, ty=ty, pixels=[round(float(v), 5) for v in see(film, s, tx, ty, SIDE).ravel()])
-            for s, tx, ty in views
+            dict(scale=s, x=c[0], y=c[1], turn=t, pixels=[round(float(v), 5) for v in see(film, s, c, t, SIDE).ravel()])
+            for s, c, t in views
         ],
     )
     path = Path(__file__).resolve().parents[2] / "tests/data/preprocess.json"

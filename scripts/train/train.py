@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import time
 import zlib
@@ -84,12 +85,12 @@ def validate(net, packs: list[Path], size: int, limit: int = 60) -> dict:
     for pack in packs:
         store = films.Store(pack)
         for film in [f for f in store.index if held_out(f) and f.lateral][:limit]:
-            scale, tx, ty = letterbox(film.width, film.height, size)
-            x = torch.from_numpy(see(store.image(film), scale, tx, ty, size))[None, None]
+            scale, centre = letterbox(film.width, film.height, size)
+            x = torch.from_numpy(see(store.image(film), scale, centre, size=size))[None, None]
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 heat, quality = net(x)
             found = local_mode(heat.float()[0]) * (size / heat.shape[-1])
-            found = (found - [tx, ty]) / scale
+            found = (found - size / 2) / scale + centre
             off = np.linalg.norm(found - film.points, axis=1)
             pitch = np.linalg.norm(np.diff(augment.bodies(film.points), axis=0), axis=1).mean()
             inside = (film.points >= 0).all(1) & (film.points < [film.width, film.height]).all(1)
@@ -175,7 +176,7 @@ def main() -> None:
     for step, batch in enumerate(loader):
         fraction = min(1.0, start_fraction + (seen - start_seen) / args.pictures)
         warm = min(1.0, (fraction + 1e-3) / 0.04)
-        rate = args.rate * warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * fraction)))
+        rate = args.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
         for group in optimiser.param_groups:
             group["lr"] = rate
         if step == 0:

@@ -44,6 +44,14 @@ impl Chain {
         (last.0 > first.0).then(|| along / (last.0 - first.0) as f64)
     }
 
+    /// The turn, in radians from x towards y, that would stand the column upright with the head above.
+    pub(super) fn lean(&self) -> Option<f64> {
+        let shapes: Vec<_> = self.shapes().collect();
+        let (first, last) = (shapes.first()?.1, shapes.last()?.1);
+        let down = last.centre.from(first.centre);
+        (down.x != 0.0 || down.y != 0.0).then(|| down.x.atan2(down.y))
+    }
+
     /// Where the middle of C2…C7 lies, carried on from the ends where some are missing.
     pub(super) fn middle(&self) -> Option<PointPx> {
         let height = self.level_height()?;
@@ -185,6 +193,23 @@ mod tests {
         assert_eq!(levels(&chain), [Some(0), Some(1), Some(2), None, None, None]);
         assert!((chain.level_height().unwrap() - LEVEL).abs() < 1e-9);
         assert!((chain.middle().unwrap().y - (30.0 + 2.5 * LEVEL)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_column_that_leans_is_told_how_to_stand() {
+        for lean in [-0.6_f64, 0.0, 0.3] {
+            // A column whose lower end lies at (sin, cos) of its lean, turned by `lean` from x towards y, points straight down.
+            let bodies = std::array::from_fn(|v| {
+                let (x, y) = (90.0 + 17.0 * v as f64 * lean.sin(), 30.0 + 17.0 * v as f64 * lean.cos());
+                let r = corners(x, y, 0.9).map(|m| Reading { modes: vec![m], absent: 0.0 });
+                propose(Vertebra::ALL[v], [&r[0], &r[1], &r[2], &r[3]]).into_iter().next()
+            });
+            let chain = Chain { bodies, score: 0.0 };
+            let turn = chain.lean().unwrap();
+            let shapes: Vec<_> = chain.shapes().map(|(_, s)| s.centre).collect();
+            let stood = super::super::view::turned(shapes[5].from(shapes[0]), turn);
+            assert!(stood.x.abs() < 1e-9 && stood.y > 0.0, "{lean}: {stood:?}");
+        }
     }
 
     #[test]

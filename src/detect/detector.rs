@@ -1,4 +1,4 @@
-//! The detector: one model, asked once about the whole film and once more at the scale it was trained at.
+//! The detector: one model, asked once about the whole film, and again with the column as it mostly stood in training.
 
 use crate::domain::anatomy::{Corner, Facing, Keypoints, LANDMARKS, LaminaEnd, Landmark, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::{C7Visibility, Detection};
@@ -15,12 +15,15 @@ use super::view::View;
 
 /// A corner or lamina with less than this share of its map's mass is not reported.
 const LEAST_CONFIDENCE: f64 = 0.08;
-/// The second pass needs this many bodies to know where the column is and how large.
+/// A closer look needs this many bodies to know where the column is and how large.
 const LEAST_BODIES: usize = 2;
-/// The second pass replaces the first unless its chain is worse by more than this (nats): it sees more pixels a level.
+/// A closer look replaces the last unless its chain is worse by more than this (nats): it sees the column as training did.
 const SECOND_PASS_CREDIT: f64 = 4.0;
 /// A landmark may lie this far outside the film (in level heights) and still be the corner of a body at its edge.
 const BEYOND_EDGE: f64 = 0.05;
+
+/// The window for a map that is spread, in level heights: it cannot reach the same corner of the next level.
+const WIDE_WINDOW: f64 = 0.6;
 
 /// Why a film has no detection.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,15 @@ struct Pass {
     readings: Vec<Reading>,
     chain: Chain,
     quality: Option<Judgement>,
+}
+
+impl Pass {
+    /// What there is to see on a film without contrast: nothing, and no model needs to be asked.
+    fn blank(view: View) -> Self {
+        let nothing = Judgement { lateral_cervical: 0.0, c7: (C7Visibility::Hidden, 1.0), rotation: None };
+        let readings = vec![Reading::nothing(); LANDMARKS];
+        Self { view, chain: choose(&candidates(&readings)), readings, quality: Some(nothing) }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -93,16 +105,18 @@ impl Detector {
     /// # Errors
     /// [`DetectError::Engine`] where the model fails or gives numbers that are not finite.
     pub fn detect(&mut self, film: &GrayImage) -> Result<Detection, DetectError> {
-        let whole = self.look(film, View::letterbox(film.width(), film.height(), self.input_side))?;
-        let close = match self.model.second_pass.and_then(|settings| self.closer(&whole, settings)) {
-            Some(view) => Some(self.look(film, view)?),
-            None => None,
-        };
-        let judged = whole.quality;
-        let pass = match close {
-            Some(close) if close.chain.score + SECOND_PASS_CREDIT >= whole.chain.score => close,
-            _ => whole,
-        };
+        let mut pass = self.look(film, View::letterbox(film.width(), film.height(), self.input_side))?;
+        let judged = pass.quality;
+        if let Some(settings) = self.model.second_pass {
+            for _ in 0..settings.looks {
+                let Some(view) = self.closer(&pass, settings) else { break };
+                let close = self.look(film, view)?;
+                if close.chain.score + SECOND_PASS_CREDIT < pass.chain.score {
+                    break;
+                }
+                pass = close;
+            }
+        }
         let keypoints = self.keypoints(&pass, film);
         let facing = facing(&pass.chain);
         Ok(Detection {
@@ -119,41 +133,53 @@ impl Detector {
     fn look(&mut self, film: &GrayImage, view: View) -> Result<Pass, DetectError> {
         let input = see(film, &view, &self.model.normalisation)
             .ok_or_else(|| DetectError::Mismatch("the input is not square".into()))?;
+        if input.data().windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
+            return Ok(Pass::blank(view));
+        }
         let outputs = self.engine.run(&input)?;
         let maps = outputs.get(&self.model.heatmaps.output)?.data();
         let area = self.map_side * self.map_side;
-        let readings: Vec<Reading> = self
-            .channels
-            .iter()
-            .map(|channel| {
-                let map = channel.and_then(|c| maps.get(c * area..(c + 1) * area));
-                map.map_or_else(Reading::default, |map| read(map, self.map_side, &self.model.heatmaps))
-            })
-            .collect();
+        let settings = &self.model.heatmaps;
+        let read_one = |channel: &Option<usize>, window: usize| {
+            let map = channel.and_then(|c| maps.get(c * area..(c + 1) * area));
+            map.map_or_else(Reading::nothing, |map| read(map, self.map_side, settings.decoder, window))
+        };
+        let mut readings: Vec<Reading> = self.channels.iter().map(|c| read_one(c, settings.window)).collect();
         let quality = match &self.model.quality {
             Some(quality) => Some(judge(outputs.get(&quality.output)?.data(), quality)),
             None => None,
         };
-        let chain = choose(&candidates(&readings));
+        let mut chain = choose(&candidates(&readings));
+        let wide = chain.level_height().map_or(0, |height| (height * WIDE_WINDOW) as usize);
+        if wide > settings.window && readings.iter().any(Reading::is_spread) {
+            for (reading, channel) in readings.iter_mut().zip(&self.channels).filter(|(r, _)| r.is_spread()) {
+                *reading = read_one(channel, wide);
+            }
+            chain = choose(&candidates(&readings));
+        }
+        let (bodies, score) = (chain.shapes().count(), chain.score);
+        tracing::debug!(scale = view.scale(), turn = view.turn(), bodies, score, "looked at the film");
         Ok(Pass { view, readings, chain, quality })
     }
 
-    /// The view in which the column that `first` found has the scale of training; `None` where it would show nothing new.
-    fn closer(&self, first: &Pass, settings: SecondPass) -> Option<View> {
-        if first.chain.shapes().count() < LEAST_BODIES {
+    /// The view in which the column that `last` found stands as in training; `None` where it would show nothing new.
+    fn closer(&self, last: &Pass, settings: SecondPass) -> Option<View> {
+        if last.chain.shapes().count() < LEAST_BODIES {
             return None;
         }
         let stride = self.stride();
         let side = self.input_side as f64;
-        let height = first.chain.level_height()? * stride;
-        let middle = first.chain.middle()?;
+        let height = last.chain.level_height()? * stride;
+        let middle = last.chain.middle()?;
         let on_tensor = PointPx::new(middle.x * stride, middle.y * stride);
         let magnify = settings.level_height * side / height;
+        let lean = if settings.upright { last.chain.lean()? } else { 0.0 };
         let off_centre = on_tensor.distance(PointPx::new(side / 2.0, side / 2.0)) / side;
-        if magnify.ln().abs() <= settings.skip_within && off_centre <= settings.skip_within {
+        if magnify.ln().abs().max(off_centre).max(lean.abs()) <= settings.skip_within {
             return None;
         }
-        View::around(first.view.to_film(on_tensor), first.view.scale() * magnify, self.input_side)
+        let scale = last.view.scale() * magnify;
+        View::around(last.view.to_film(on_tensor), scale, last.view.turn() + lean, self.input_side)
     }
 
     /// Tensor pixels for one heatmap pixel.
@@ -199,7 +225,7 @@ fn landmark_name(id: LandmarkId) -> String {
 }
 
 fn candidates(readings: &[Reading]) -> [Candidates; 6] {
-    let none = Reading { modes: vec![], absent: 1.0 };
+    let none = Reading::nothing();
     Vertebra::ALL.map(|vertebra| {
         let corners = Corner::ALL.map(|corner| {
             let index = LandmarkId::Corner(vertebra, corner).index();

@@ -1,14 +1,15 @@
 //! What the network sees through a view: resampled, stretched between two quantiles, black outside the film.
 //!
 //! The film is taken as piecewise constant and read with a box of `max(1, 1/scale)` film pixels a side: an area average
-//! when shrinking, bilinear when enlarging. A tensor pixel of which less than half lies on the film counts as outside. The
-//! quantiles are taken over the pixels inside, nearest rank, rounded down. `scripts/train/view.py` does the same: a test compares.
+//! when shrinking, bilinear when enlarging. A turned view is read bilinearly from an upright one of the same scale and centre,
+//! large enough for its corners. A tensor pixel of which less than half lies on the film counts as outside. The quantiles are taken over the pixels inside, nearest rank, rounded down. `scripts/train/view.py` does the same: a test compares.
 
+use crate::domain::geometry::PointPx;
 use crate::domain::radiograph::GrayImage;
 use crate::inference::engine::Tensor;
 use crate::inference::manifest::Normalisation;
 
-use super::view::View;
+use super::view::{View, turned};
 
 /// A tensor pixel that lies half on the film counts, however the half was rounded.
 const LEAST_COVERAGE: f32 = 0.4999;
@@ -87,9 +88,20 @@ impl Axis {
 
 /// The grey values through `view`, and which of them lie on the film.
 fn resample(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<bool>) {
-    let side = view.side();
-    let across = Axis::new(film.width(), side, view.scale(), view.shift().x);
-    let down = Axis::new(film.height(), side, view.scale(), view.shift().y);
+    let (mut values, coverage) = if view.turn() == 0.0 { upright(film, view, view.side()) } else { askew(film, view) };
+    let covered: Vec<bool> = coverage.iter().map(|&share| share >= LEAST_COVERAGE).collect();
+    for ((value, share), covered) in values.iter_mut().zip(coverage).zip(&covered) {
+        *value = if *covered { *value / share } else { 0.0 };
+    }
+    (values, covered)
+}
+
+/// The view without its turn on a square of `side` pixels with the same middle: for each pixel the grey values of its
+/// share of the film, summed, and that share.
+fn upright(film: &GrayImage, view: &View, side: usize) -> (Vec<f32>, Vec<f32>) {
+    let shift = |centre: f64| side as f64 / 2.0 - view.scale() * centre;
+    let across = Axis::new(film.width(), side, view.scale(), shift(view.centre().x));
+    let down = Axis::new(film.height(), side, view.scale(), shift(view.centre().y));
     let mut values = vec![0.0_f32; side * side];
     let mut line = vec![0.0_f32; side];
     // Each film row is reduced to the tensor's width once, and then added to the one or two tensor rows that share it.
@@ -107,15 +119,37 @@ fn resample(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<bool>) {
             }
         }
     }
-    let coverage = down.coverage.iter().flat_map(|&dy| across.coverage.iter().map(move |&dx| dy * dx));
-    let mut covered = Vec::with_capacity(side * side);
-    for (value, coverage) in values.iter_mut().zip(coverage) {
-        covered.push(coverage >= LEAST_COVERAGE);
-        if coverage >= LEAST_COVERAGE {
-            *value /= coverage;
+    let coverage = down.coverage.iter().flat_map(|&dy| across.coverage.iter().map(move |&dx| dy * dx)).collect();
+    (values, coverage)
+}
+
+/// A turned view: the upright one, large enough for the turned corners, read bilinearly.
+fn askew(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<f32>) {
+    let side = view.side();
+    let (sin, cos) = view.turn().sin_cos();
+    // Two pixels more than the corners need, so that four neighbours always exist.
+    let canvas = (side as f64 * (sin.abs() + cos.abs())).ceil() as usize + 2;
+    let (values, coverage) = upright(film, view, canvas);
+    let (mut out, mut shares) = (Vec::with_capacity(side * side), Vec::with_capacity(side * side));
+    let (middle, origin) = (side as f64 / 2.0, canvas as f64 / 2.0 - 0.5);
+    for y in 0..side {
+        for x in 0..side {
+            let offset = PointPx::new(x as f64 + 0.5 - middle, y as f64 + 0.5 - middle);
+            let at = turned(offset, -view.turn());
+            let (u, v) = ((at.x + origin).max(0.0), (at.y + origin).max(0.0));
+            let (i, j) = (u as usize, v as usize);
+            let (fx, fy) = ((u - i as f64) as f32, (v - j as f64) as f32);
+            let read = |map: &[f32]| {
+                let cell = |i: usize, j: usize| map.get(j * canvas + i).copied().unwrap_or(0.0);
+                let upper = cell(i, j) * (1.0 - fx) + cell(i + 1, j) * fx;
+                let lower = cell(i, j + 1) * (1.0 - fx) + cell(i + 1, j + 1) * fx;
+                upper * (1.0 - fy) + lower * fy
+            };
+            out.push(read(&values));
+            shares.push(read(&coverage));
         }
     }
-    (values, covered)
+    (out, shares)
 }
 
 #[cfg(test)]
@@ -123,7 +157,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::geometry::PointPx;
 
     const PLAIN: Normalisation = Normalisation { low_quantile: 0.0, high_quantile: 1.0, black: 0.0, white: 1.0 };
 
@@ -150,9 +183,22 @@ mod tests {
     #[test]
     fn enlarging_is_bilinear() {
         let film = film(2, 1, |x, _| x as u16 * 100);
-        let view = View::around(PointPx::new(1.0, 0.5), 4.0, 4).unwrap();
+        let view = View::around(PointPx::new(1.0, 0.5), 4.0, 0.0, 4).unwrap();
         let (values, _) = resample(&film, &view);
         assert_eq!(values[4..8], [12.5, 37.5, 62.5, 87.5]);
+    }
+
+    #[test]
+    fn a_quarter_turn_moves_whole_pixels() {
+        let film = film(4, 4, |x, y| (x * 10 + y) as u16);
+        let view = View::around(PointPx::new(2.0, 2.0), 1.0, std::f64::consts::FRAC_PI_2, 4).unwrap();
+        let (values, covered) = resample(&film, &view);
+        assert!(covered.iter().all(|&c| c));
+        for (i, value) in values.iter().enumerate() {
+            let source = view.to_film(PointPx::new((i % 4) as f64 + 0.5, (i / 4) as f64 + 0.5));
+            let expected = (source.x as usize * 10 + source.y as usize) as f32;
+            assert!((value - expected).abs() < 1e-3, "{i}: {value} {expected}");
+        }
     }
 
     #[test]

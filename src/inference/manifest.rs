@@ -20,7 +20,7 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// A file that cannot be read.
-    #[error("{path}: {source}; set [models] path to the folder that holds manifest.toml and the models", path = path.display())]
+    #[error("{path}: {source}; set [inference] models to the folder that holds manifest.toml and the models", path = path.display())]
     Unreadable {
         /// The manifest or the model.
         path: PathBuf,
@@ -152,13 +152,17 @@ pub struct Quality {
     pub rotation: Option<usize>,
 }
 
-/// The second look: the same model on a view in which the column has the scale of training.
+/// Closer looks: the same model on a view in which the column stands as it mostly stood in training.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecondPass {
     /// The height of one level in that view, as a share of its side.
     pub level_height: f64,
-    /// The second look is spared where the first had this scale within this share, and the column in its middle.
+    /// Whether the view is turned so that the column stands upright.
+    pub upright: bool,
+    /// How often, at most: each look starts from what the one before found.
+    pub looks: usize,
+    /// No further look where the last had this scale, middle (share of the side) and turn (radians) within this.
     pub skip_within: f64,
 }
 
@@ -291,6 +295,7 @@ impl RawModel {
         if let Some(pass) = &self.second_pass {
             let sane = (0.02..=0.16).contains(&pass.level_height);
             require(sane, "second_pass.level_height", "must lie in 0.02…0.16 of the side")?;
+            require((1..=4).contains(&pass.looks), "second_pass.looks", "must lie in 1…4")?;
             require((0.0..1.0).contains(&pass.skip_within), "second_pass.skip_within", "must lie in 0…1")?;
         }
         let spec = |t: RawTensor| TensorSpec { name: t.name, shape: t.shape };

@@ -3,7 +3,7 @@
 //! The library is not linked but loaded when the program starts, so that the same binary runs with the CPU build on any
 //! machine and with NVIDIA's build on a Jetson. It is looked for in this order, and the first place that has one is used:
 //!
-//! 1. the setting `[models] onnxruntime`,
+//! 1. the setting `[inference] library`,
 //! 2. the environment variables `SAGITTA_ONNXRUNTIME` and `ORT_DYLIB_PATH`,
 //! 3. `runtime/<version>/<arch>/` below the working directory or a folder above the program (`scripts/fetch-onnxruntime`
 //!    puts it there), the newest version first,
@@ -37,7 +37,7 @@ pub enum RuntimeError {
     /// No library anywhere.
     #[error(
         "ONNX Runtime was not found (looked in: {searched}); run scripts/fetch-onnxruntime, or set SAGITTA_ONNXRUNTIME \
-         or [models] onnxruntime to the full path of libonnxruntime.so"
+         or [inference] library to the full path of libonnxruntime.so"
     )]
     NotFound {
         /// The places, for people.
@@ -67,7 +67,7 @@ pub enum RuntimeError {
     Manifest(#[from] ManifestError),
     /// The provider that was asked for does not run here.
     #[error(
-        "the provider {provider} cannot be used here: {reason}; set [models] provider = \"cpu\" or install its libraries"
+        "the provider {provider} cannot be used here: {reason}; set [inference] provider = \"cpu\" or install its libraries"
     )]
     Provider {
         /// As asked for.
@@ -218,7 +218,7 @@ impl Runtime {
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_inter_threads(1)?
             // Between two films the threads sleep instead of spinning: the appliance idles most of the day.
-            .with_intra_op_spinning(false)?;
+            .with_config_entry("session.force_spinning_stop", "1")?;
         if settings.threads > 0 {
             builder = builder.with_intra_threads(settings.threads)?;
         }
