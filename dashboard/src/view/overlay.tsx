@@ -1,6 +1,6 @@
 /** The film with what was found drawn on it: from MQTT where it came, else from the appliance. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import type { Report } from "../contract.ts";
 import { storedOverlay } from "../history.ts";
@@ -13,16 +13,19 @@ interface Props {
 
 export function Overlay({ report, live }: Props) {
   const address = live ?? storedOverlay(report.report_id);
-  const [broken, setBroken] = useState<string | null>(null);
-  // The drawing of the next film starts afresh; a live one that comes later takes the place of a missing one.
-  useEffect(() => setBroken(null), [address]);
+  // Each address is tried afresh: the next film's drawing, or a live one that comes after a missing one.
+  return <Drawing key={address} address={address} from={live === undefined ? "stored" : "live"} />;
+}
+
+function Drawing({ address, from }: { readonly address: string; readonly from: "stored" | "live" }) {
+  const [missing, setMissing] = useState(false);
   return (
-    <figure class="overlay" data-overlay={broken === address ? "missing" : live === undefined ? "stored" : "live"}>
-      {broken === address ? (
+    <figure class="overlay" data-overlay={missing ? "missing" : from}>
+      {missing ? (
         <p class="quiet">No drawing of this film is at hand.</p>
       ) : (
         <a href={address} target="_blank" rel="noopener" aria-label="Open the drawing in full size">
-          <img src={address} alt="The film with the landmarks and lines that were found" onError={() => setBroken(address)} />
+          <img src={address} alt="The film with the landmarks and lines that were found" onError={() => setMissing(true)} />
         </a>
       )}
     </figure>
