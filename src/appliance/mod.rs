@@ -108,7 +108,8 @@ pub async fn run(
         })
         .await
     });
-    let watching = tokio::spawn(standing::announce(standing.clone(), publisher.clone(), ledger.clone(), HEALTH_EVERY));
+    let gauges = standing::Gauges { ledger: ledger.clone(), backlog: ingest.backlog(), store: settings.store.clone() };
+    let watching = tokio::spawn(standing::announce(standing.clone(), publisher.clone(), gauges, HEALTH_EVERY));
     if let Some(ready) = ready {
         let _ = ready.send(());
     }

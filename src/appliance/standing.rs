@@ -3,6 +3,7 @@
 //! The films thread is the only writer; everyone else looks at the newest value.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::domain::fault::FaultCode;
 use crate::domain::report::{ReportId, Verdict};
-use crate::ingest::WatchState;
+use crate::ingest::{Backlog, WatchState};
 use crate::ledger::{Ledger, ReportRow};
 use crate::publish::{mqtt, wire};
 use crate::serve;
@@ -108,12 +109,20 @@ impl Standing {
     }
 }
 
+/// What `health` reads at the moment it is told.
+pub(super) struct Gauges {
+    pub(super) ledger: Ledger,
+    pub(super) backlog: Backlog,
+    /// The folder that must not run full.
+    pub(super) store: PathBuf,
+}
+
 /// Tells the broker whenever the state changes, and `health` every so often and soon after each film. Runs until it is
 /// aborted.
 pub(super) async fn announce(
     mut standing: watch::Receiver<Standing>,
     publisher: Arc<mqtt::Handle>,
-    ledger: Ledger,
+    gauges: Gauges,
     every: Duration,
 ) {
     let mut told: Option<(wire::StatusState, Option<String>)> = None;
@@ -125,7 +134,7 @@ pub(super) async fn announce(
             publisher.set_status(state, detail);
             told = Some(status);
         }
-        publisher.set_health(health(&now, &publisher, &ledger));
+        publisher.set_health(health(&now, &publisher, &gauges));
         // A backlog changes the standing many times a second: the broker need not hear each of them.
         tokio::time::sleep(HEALTH_PAUSE).await;
         if let Ok(Err(_)) = tokio::time::timeout(every, standing.changed()).await {
@@ -134,28 +143,34 @@ pub(super) async fn announce(
     }
 }
 
-fn health(standing: &Standing, publisher: &mqtt::Handle, ledger: &Ledger) -> Vec<u8> {
+fn health(standing: &Standing, publisher: &mqtt::Handle, gauges: &Gauges) -> Vec<u8> {
     let link = publisher.link().borrow().clone();
     let at = Utc::now();
     let newest = [standing.last_error.clone(), link.problem.clone()].into_iter().flatten().max_by_key(|(at, _)| *at);
     wire::health(&wire::Facts {
         at,
         started_at: standing.started_at,
-        films_waiting: 0,
+        films_waiting: gauges.backlog.files(),
         reports: standing.reports(),
         faults: standing.faults.values().sum(),
-        passed_over_today: ledger.passed_over(at.date_naive()).unwrap_or(standing.passed_over),
-        outbox: ledger.room().unwrap_or_default(),
-        disk_free_bytes: None,
+        passed_over_today: gauges.ledger.passed_over(at.date_naive()).unwrap_or(standing.passed_over),
+        outbox: gauges.ledger.room().unwrap_or_default(),
+        disk_free_bytes: disk_free(&gauges.store),
         temperatures: temperatures(),
         latencies: link.latencies.into_iter().collect(),
         last_error: newest,
     })
 }
 
+/// Bytes that an unprivileged process may still write below `folder`; `None` where the file system does not tell.
+fn disk_free(folder: &Path) -> Option<u64> {
+    let room = rustix::fs::statvfs(folder).ok()?;
+    room.f_bavail.checked_mul(room.f_frsize)
+}
+
 /// Every thermal zone that Linux names, in degrees Celsius; on a Jetson these are CPU, GPU and the rest of the module.
 fn temperatures() -> Vec<(String, f64)> {
-    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let read = |path: PathBuf| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
     let zones = std::fs::read_dir("/sys/class/thermal").into_iter().flatten().filter_map(Result::ok);
     zones
         .filter_map(|zone| {

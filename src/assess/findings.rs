@@ -1,8 +1,8 @@
 //! What the numbers cross: findings with their thresholds, and how surely.
 //!
 //! Every finding that could be judged is listed, present or not. One is **borderline** where its number's 90 % interval
-//! holds the threshold, where the number is unreliable, and, on a film whose millimetres lie in the detector plane,
-//! where the threshold lies between the number and the number divided by [`MAX_MAGNIFICATION`]. A number that was
+//! holds the threshold, where the number is unreliable, and, on a film whose millimetres lie (or may lie) in the
+//! detector plane, where the threshold lies between the number and the number divided by [`MAX_MAGNIFICATION`]. A number that was
 //! withheld gives no finding: absence is never concluded from it.
 
 use crate::domain::anatomy::Vertebra;
@@ -12,6 +12,11 @@ use crate::domain::report::{Certainty, Finding, Level, Measurements, Quantity, R
 /// The strongest magnification of a lateral neck film in the detector plane: source at 1.2 m, shoulder between neck and
 /// detector 0.3 m, gives 1.33; the usual 1.8 m gives 1.2.
 pub const MAX_MAGNIFICATION: f64 = 1.33;
+
+const DETECTOR_PLANE: &str = "Measured in the plane of the detector: the true distance is smaller by the magnification, \
+                              which the film does not tell.";
+const UNKNOWN_PLANE: &str = "The film does not tell whether its spacing holds in the patient or in the plane of the \
+                             detector: there, the true distance is smaller by the magnification.";
 
 /// How many levels in a row make a canal narrow by development (paper A).
 const RUN: usize = 3;
@@ -39,10 +44,14 @@ impl Default for Limits {
 
 /// Every finding that the measurements of one film allow.
 pub fn find(measurements: &Measurements, spacing: Option<PixelSpacing>, limits: &Limits) -> Vec<Finding> {
-    let magnified = spacing.is_some_and(|s| s.source() == SpacingSource::ImagerDetectorPlane);
+    let plane = spacing.and_then(|s| match s.source() {
+        SpacingSource::ImagerDetectorPlane => Some(DETECTOR_PLANE),
+        SpacingSource::PixelSpacingUndetermined => Some(UNKNOWN_PLANE),
+        _ => None,
+    });
     let mut findings: Vec<Finding> = kyphosis(measurements, limits).into_iter().collect();
-    findings.extend(imbalance(measurements, magnified, limits));
-    findings.extend(slips(measurements, magnified, limits));
+    findings.extend(imbalance(measurements, plane, limits));
+    findings.extend(slips(measurements, plane.is_some(), limits));
     findings.extend(stenosis(measurements, limits));
     findings
 }
@@ -65,7 +74,7 @@ const fn certainty(clear: bool) -> Certainty {
     if clear { Certainty::Clear } else { Certainty::Borderline }
 }
 
-/// Whether a length in the detector plane is beyond `limit` only by its magnification.
+/// Whether a length that may lie in the detector plane is beyond `limit` only by its magnification.
 fn only_by_magnification(magnified: bool, length: f64, limit: f64) -> bool {
     magnified && length > limit && length / MAX_MAGNIFICATION < limit
 }
@@ -95,13 +104,13 @@ fn kyphosis(measurements: &Measurements, limits: &Limits) -> Option<Finding> {
 }
 
 /// SVA against its upper threshold; the band below the lower one is told in the detail.
-fn imbalance(measurements: &Measurements, magnified: bool, limits: &Limits) -> Option<Finding> {
+fn imbalance(measurements: &Measurements, plane: Option<&str>, limits: &Limits) -> Option<Finding> {
     let reading = measurements.get(Quantity::Sva, None)?;
     let (high, low) = (limits.sva_high_mm, limits.sva_low_mm);
     let upper = side(reading, high)?;
     let lower = side(reading, low)?;
     let value = reading.estimate()?.value();
-    let magnification_decides = only_by_magnification(magnified, value, high);
+    let magnification_decides = only_by_magnification(plane.is_some(), value, high);
     let mut detail: Vec<String> = doubt(reading).into_iter().collect();
     match (lower.below, lower.certainty) {
         (true, Certainty::Clear) => detail.push(format!("Below {low} mm, the lower criterion.")),
@@ -109,13 +118,7 @@ fn imbalance(measurements: &Measurements, magnified: bool, limits: &Limits) -> O
         (false, Certainty::Borderline) => detail.push(format!("Close to {low} mm, the lower criterion (borderline).")),
         (false, Certainty::Clear) => {}
     }
-    if magnified {
-        detail.push(
-            "Measured in the plane of the detector: the true distance is smaller by the magnification, which the film \
-             does not tell."
-                .to_owned(),
-        );
-    }
+    detail.extend(plane.map(str::to_owned));
     Some(Finding {
         name: "sagittal_imbalance",
         level: None,

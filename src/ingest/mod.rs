@@ -23,7 +23,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
@@ -146,10 +146,26 @@ pub enum IngestError {
     Thread(#[from] std::io::Error),
 }
 
+/// How many files have been found and wait to be looked at or handed out; up to [`QUEUE`] more wait for the next room.
+#[derive(Debug, Clone, Default)]
+pub struct Backlog(Arc<AtomicUsize>);
+
+impl Backlog {
+    /// The number as of the ingest thread's last turn.
+    pub fn files(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, files: usize) {
+        self.0.store(files, Ordering::Relaxed);
+    }
+}
+
 /// The running room. Dropping it asks the thread to end without waiting for it.
 #[derive(Debug)]
 pub struct Ingest {
     stop: Arc<AtomicBool>,
+    backlog: Backlog,
     inbox: SyncSender<watch::Note>,
     thread: Option<thread::JoinHandle<()>>,
     ended: Receiver<()>,
@@ -169,12 +185,14 @@ pub fn start(
     let (inbox, notes) = mpsc::sync_channel(INBOX);
     let (end, ended) = mpsc::sync_channel(0);
     let stop = Arc::new(AtomicBool::new(false));
-    let worker = worker::Worker::new(settings, Box::new(is_whole), known, inbox.clone(), landings, Arc::clone(&stop));
+    let backlog = Backlog::default();
+    let ends = worker::Ends { inbox: inbox.clone(), landings, stop: Arc::clone(&stop), backlog: backlog.clone() };
+    let worker = worker::Worker::new(settings, Box::new(is_whole), known, ends);
     let thread = thread::Builder::new().name("ingest".into()).spawn(move || {
         worker.run(&notes);
         drop(end);
     })?;
-    Ok((Ingest { stop, inbox, thread: Some(thread), ended }, received))
+    Ok((Ingest { stop, backlog, inbox, thread: Some(thread), ended }, received))
 }
 
 impl Ingest {
@@ -183,6 +201,11 @@ impl Ingest {
     /// May wait while the inbox is full; it does nothing when ingest has ended.
     pub fn again(&self, arrival: &Arrival) {
         let _ = self.inbox.send(watch::Note::Again(arrival.path.clone(), arrival.sha256));
+    }
+
+    /// How much waits, for as long as anyone wants to look.
+    pub fn backlog(&self) -> Backlog {
+        self.backlog.clone()
     }
 
     /// Ends the watch and waits for the thread, at most [`STOP_WITHIN`]. Landings that were sent can still be received.

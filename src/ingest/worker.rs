@@ -24,7 +24,7 @@ use super::folder::Folder;
 use super::names::{self, Labels};
 use super::settle::{Answer, Candidate, Sign, Stamp, Verdict, Wholeness};
 use super::watch::{Found, Note, Walk};
-use super::{Known, Landing, Settings};
+use super::{Backlog, Known, Landing, Settings};
 
 /// Entries of the walk in one turn: a few milliseconds on a local disk.
 const STEPS: usize = 512;
@@ -38,6 +38,14 @@ const PAUSE_PER_WALK: u32 = 20;
 const MAX_FILES: usize = 1_000_000;
 
 type IsWhole = Box<dyn FnMut(&Path) -> io::Result<Wholeness> + Send>;
+
+/// What ties the thread to the rest of the service.
+pub(super) struct Ends {
+    pub(super) inbox: SyncSender<Note>,
+    pub(super) landings: SyncSender<Landing>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) backlog: Backlog,
+}
 
 /// A walk under way.
 struct Round {
@@ -60,9 +68,7 @@ pub(super) struct Worker {
     settings: Settings,
     is_whole: IsWhole,
     known: Known,
-    inbox: SyncSender<Note>,
-    landings: SyncSender<Landing>,
-    stop: Arc<AtomicBool>,
+    ends: Ends,
     labels: Labels,
     start: Instant,
     folder: Folder,
@@ -76,23 +82,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        settings: Settings,
-        is_whole: IsWhole,
-        known: Known,
-        inbox: SyncSender<Note>,
-        landings: SyncSender<Landing>,
-        stop: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(settings: Settings, is_whole: IsWhole, known: Known, ends: Ends) -> Self {
         Self {
             folder: Folder::new(settings.watch.clone(), settings.inotify),
             labels: Labels::new(settings.log_file_names),
             settings,
             is_whole,
             known,
-            inbox,
-            landings,
-            stop,
+            ends,
             start: Instant::now(),
             agenda: Agenda::default(),
             done: HashMap::new(),
@@ -106,7 +103,7 @@ impl Worker {
 
     /// Runs until it is asked to stop, or until nobody receives the landings any more.
     pub(super) fn run(mut self, notes: &Receiver<Note>) {
-        while !self.stop.load(Ordering::Acquire) {
+        while !self.ends.stop.load(Ordering::Acquire) {
             match notes.recv_timeout(self.pause()) {
                 Ok(note) => {
                     self.heed(note);
@@ -122,7 +119,9 @@ impl Worker {
                     self.decide(path, candidate, rank);
                 }
             }
-            if !self.deliver() {
+            let listening = self.deliver();
+            self.ends.backlog.set(self.agenda.len() + self.in_hand.len());
+            if !listening {
                 return;
             }
         }
@@ -150,7 +149,7 @@ impl Worker {
     /// Sends what is in hand as far as the queue takes it; `false` when nobody listens any more.
     fn deliver(&mut self) -> bool {
         while let Some(landing) = self.in_hand.pop_front() {
-            match self.landings.try_send(landing) {
+            match self.ends.landings.try_send(landing) {
                 Ok(()) => {}
                 Err(TrySendError::Full(landing)) => {
                     self.in_hand.push_front(landing);
@@ -236,7 +235,7 @@ impl Worker {
     fn begin_walk(&mut self, now: Duration) {
         self.next_walk = now.saturating_add(self.settings.rescan);
         let rank = if self.folder.is_said_to_be_seen() { Rank::Live } else { Rank::Backlog };
-        let walk = self.folder.look(now, &self.inbox).and_then(|root| {
+        let walk = self.folder.look(now, &self.ends.inbox).and_then(|root| {
             Walk::new(&root, Path::new("")).map_err(|error| format!("{} cannot be read: {error}", root.display()))
         });
         let gone = match walk {

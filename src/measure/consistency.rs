@@ -15,8 +15,9 @@ pub const MAX_SEGMENT_DEG: f64 = 45.0;
 pub const MAX_WEDGE_DEG: f64 = 40.0;
 /// Depth of a body against the median of the film: neighbours differ by less than a tenth, osteophytes add a quarter.
 pub const DEPTH_RANGE: (f64, f64) = (0.55, 1.7);
-/// Height of a body against the median of the film: a crushed one keeps 0.4, two levels taken for one reach 2.3.
-pub const HEIGHT_RANGE: (f64, f64) = (0.35, 1.9);
+/// Height of a body against the median of the film: a crushed one keeps 0.4, healthy ones reach 1.3; one drawn over
+/// parts of two levels reaches 1.7 and more.
+pub const HEIGHT_RANGE: (f64, f64) = (0.35, 1.5);
 /// Gap between two bodies in median heights: adolescent discs reach 0.85, a level passed over leaves 1.4 and more.
 pub const MAX_GAP: f64 = 1.25;
 /// How far a body may reach into the one above, in median heights: fused levels touch; this is room for noise.
@@ -77,7 +78,8 @@ pub fn check(neck: &Neck<'_>, oriented: bool) -> Vec<Conflict> {
         .filter(|b| !conflicts.iter().any(|c: &Conflict| c.scope == Scope::Body(b.vertebra)))
         .collect();
     let sizes = Sizes::of(&whole);
-    conflicts.extend(whole.iter().filter_map(|body| size(body, sizes)));
+    let lowest = whole.last().map(|b| b.vertebra);
+    conflicts.extend(whole.iter().filter_map(|body| size(body, sizes, lowest != Some(body.vertebra))));
     let neighbours = || {
         let pairs = whole.iter().zip(whole.iter().skip(1));
         pairs.filter(|(u, l)| l.vertebra as usize == u.vertebra as usize + 1)
@@ -141,8 +143,9 @@ fn shape(body: &Body, oriented: bool) -> Option<Conflict> {
     })
 }
 
-/// A body is about as large as the others.
-fn size(body: &Body, sizes: Option<Sizes>) -> Option<Conflict> {
+/// A body is about as large as the others. One that is far too high, with others `below`, may hold two levels: then
+/// every name under it is in doubt, and the names above it rest on the same count.
+fn size(body: &Body, sizes: Option<Sizes>, below: bool) -> Option<Conflict> {
     let Sizes { depth, height } = sizes?;
     let (name, scope) = (body.vertebra.name(), Scope::Body(body.vertebra));
     let beyond = |ratio: f64, (low, high): (f64, f64)| !(low..=high).contains(&ratio);
@@ -150,8 +153,14 @@ fn size(body: &Body, sizes: Option<Sizes>) -> Option<Conflict> {
     if beyond(deep, DEPTH_RANGE) {
         return Some(Conflict::new(scope, format!("{name} is {deep:.1} times as deep as the other bodies")));
     }
-    (body.vertebra != Vertebra::C2 && beyond(high, HEIGHT_RANGE))
-        .then(|| Conflict::new(scope, format!("{name} is {high:.1} times as high as the other bodies")))
+    if body.vertebra == Vertebra::C2 || !beyond(high, HEIGHT_RANGE) {
+        return None;
+    }
+    let told = format!("{name} is {high:.1} times as high as the other bodies");
+    if below && high > HEIGHT_RANGE.1 {
+        return Some(Conflict::new(Scope::Neck, format!("{told}: two levels may have been taken for one")));
+    }
+    Some(Conflict::new(scope, told))
 }
 
 /// The bodies follow each other downwards, without reaching into each other and without a level between them.

@@ -309,6 +309,11 @@ fn a_head_far_forward_is_an_imbalance_and_a_low_sva_is_told() {
     assert_eq!((magnified.present, magnified.certainty), (true, Certainty::Borderline));
     assert!(magnified.detail.unwrap().contains("plane of the detector"));
     assert_eq!(told(60.0, detector).certainty, Certainty::Clear);
+    // PixelSpacing alone may be either plane: the same doubt, in its own words.
+    let undetermined = PixelSpacing::new(0.15, SpacingSource::PixelSpacingUndetermined);
+    let magnified = told(45.0, undetermined);
+    assert_eq!((magnified.present, magnified.certainty), (true, Certainty::Borderline));
+    assert!(magnified.detail.unwrap().contains("does not tell whether its spacing"));
     // Without millimetres nothing is concluded.
     assert!(!findings(&leaning(50.0), 1.0, None).iter().any(|f| f.name == "sagittal_imbalance"));
 }

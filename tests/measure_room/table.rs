@@ -255,7 +255,20 @@ fn landmarks_that_cannot_belong_to_a_neck_are_withheld_with_the_reason() {
         let reading = table.get(Quantity::SegmentalAngle, Level::span(Vertebra::C4, Vertebra::C5)).unwrap();
         assert!(matches!(reading, Reading::Withheld(why) if why.contains(expected)), "{what}: {reading:?}");
     }
-    // A level passed over makes every name doubtful; a crossed body only its own numbers.
+    // A level passed over, or two taken for one, make every name doubtful; a crossed body only its own numbers.
+    let doubled = Neck { height: [19.0, 13.5, 13.0 * 1.75, 12.8, 13.0, 14.2], ..Neck::default() }.keypoints(placing);
+    let table = read(&doubled, Some(placing.facing), calibrated(0.15));
+    for row in &table.0 {
+        let told =
+            matches!(&row.reading, Reading::Withheld(why) if why.contains("two levels may have been taken for one"));
+        assert!(told, "{row:?}");
+    }
+    // The lowest one has no other below it whose name could be wrong.
+    let tall = Neck { height: [19.0, 13.5, 13.0, 12.8, 13.0, 14.2 * 1.75], ..Neck::default() }.keypoints(placing);
+    let table = read(&tall, Some(placing.facing), calibrated(0.15));
+    let slope = table.get(Quantity::C7Slope, None).unwrap();
+    assert!(matches!(slope, Reading::Withheld(why) if why.starts_with("C7 is")), "{slope:?}");
+    assert!(matches!(table.get(Quantity::C2C6Cobb, None), Some(Reading::Ok(_))));
     let crossed = read(&swapped(&good, c5(AnteroSuperior), c5(AnteroInferior)), Some(placing.facing), calibrated(0.15));
     assert!(matches!(crossed.get(Quantity::C2C7Cobb, None), Some(Reading::Ok(_))));
 }
