@@ -3,8 +3,9 @@
 
     python3 scripts/train/export.py WORK/checkpoint.pt [--models models]
 
-The averaged weights are exported, batch normalisation folded into the convolutions, opset 17, static shapes. The check runs
-both on the same pictures, noise and structure, and refuses to write if a heatmap differs by more than a thousandth of its range.
+The averaged weights are exported, batch normalisation folded into the convolutions, opset 17, static shapes. Weights are
+stored in 16 bits and cast back when the model is loaded: half the file, computed in 32 bits as before. The check runs
+both on the same pictures, noise and structure, and refuses to write if a heatmap differs by more than a hundredth of its range.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
 from network import Detector
 
@@ -40,11 +42,25 @@ def check(net: Detector, path: Path, side: int) -> float:
     return worst
 
 
+def halve(model: onnx.ModelProto) -> None:
+    """Stores large weights in 16 bits, each with a Cast behind it that ONNX Runtime folds when it loads."""
+    graph, casts = model.graph, []
+    for weight in list(graph.initializer):
+        values = numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size >= 4096:
+            stored = weight.name + "_half"
+            graph.initializer.remove(weight)
+            graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), stored))
+            casts.append(helper.make_node("Cast", [stored], [weight.name], to=TensorProto.FLOAT, name=f"restore_{weight.name}"))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
-    parser.add_argument("--side", type=int, default=512, help="of the input; the manifest must say the same")
+    parser.add_argument("--side", type=int, default=256, help="of the input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
     net = Detector()
@@ -61,11 +77,12 @@ def main() -> None:
     model.producer_name, model.doc_string, model.graph.doc_string = "sagitta", "", ""
     for node in model.graph.node:
         node.doc_string = ""
+    halve(model)
     onnx.checker.check_model(model)
     onnx.save(model, part)
     worst = check(net, part, args.side)
     print(f"largest difference between PyTorch and ONNX Runtime: {worst:.2e} of the range")
-    if worst > 1e-3:
+    if worst > 1e-2:
         raise SystemExit("the exported model is not the trained one; nothing was written")
     target = args.models / "detector.onnx"
     part.replace(target)

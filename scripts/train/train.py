@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Trains the detector on packed films, with checkpoints every few minutes and resume.
 
-    python3 scripts/train/train.py --films DIR [--films DIR …] --work WORK --pictures 30000 --size 256
+    python3 scripts/train/train.py --films DIR [--films DIR …] --work WORK --pictures 90000
     python3 scripts/train/train.py --films DIR --work WORK --pictures 8000 --size 512     # goes on from the last checkpoint
 
-The network is convolutional throughout: a first phase at 256² (four times cheaper a picture) learns what the neck looks
-like and how levels are named; a second at 512² brings the corners to the pixel. `WORK/batch.png` shows the first
+The network is convolutional throughout: a phase at 256² (four times cheaper a picture) learns what the neck looks
+like and how levels are named; one at 512² can follow for what 256² does not resolve. `WORK/batch.png` shows the first
 batch with its landmarks: look at it before trusting a run. Films whose name hashes into the last twentieth are held out;
 films that are added to the folders while it runs are taken up.
 """
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, action="append", help="how often the n-th folder is drawn from (default: all alike)")
     parser.add_argument("--work", type=Path, required=True, help="where packs, checkpoints and logs go")
     parser.add_argument("--pictures", type=int, default=20000, help="length of this phase; the learning rate falls to its end")
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, help="default: 32 at 256², 12 at 512²")
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate; it rises, then falls to a hundredth along a cosine")
     parser.add_argument("--measure", type=float, default=0.3, help="weight of the measurement loss (paper A, eq. 6)")

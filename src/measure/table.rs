@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         let half = uncertainty::Z_90 * self.settings.calibration * sigma;
         match Estimate::new(value, value - half, value + half) {
             None => Reading::Withheld("its landmarks coincide, so that no finite number comes out".to_owned()),
-            Some(estimate) => match self.doubt(&ids, &landmarks) {
+            Some(estimate) => match self.doubt(&ids, &landmarks).or_else(|| imprecise(quantity.unit(), half)) {
                 None => Reading::Ok(estimate),
                 Some(reason) => Reading::Unreliable(estimate, reason),
             },
@@ -201,6 +201,26 @@ impl<'a> Reader<'a> {
         let (id, confidence) = weakest.filter(|(_, confidence)| *confidence < self.settings.min_confidence)?;
         Some(format!("low confidence ({confidence:.2}) in the {}", in_words(id)))
     }
+}
+
+/// Half widths of a 90 % interval beyond which a number tells less than a glance at the film does: a lordosis could be a
+/// kyphosis, a slip its opposite, a narrow canal a wide one.
+const fn too_wide(unit: Unit) -> f64 {
+    match unit {
+        Unit::Degrees => 15.0,
+        Unit::Millimetres => 5.0,
+        Unit::Ratio => 0.3,
+    }
+}
+
+/// Why a number with an interval of this half width should be distrusted.
+fn imprecise(unit: Unit, half: f64) -> Option<String> {
+    let sharp = half <= too_wide(unit);
+    (!sharp).then(|| match unit {
+        Unit::Degrees => format!("only known to ±{half:.0}°"),
+        Unit::Millimetres => format!("only known to ±{half:.0} mm"),
+        Unit::Ratio => format!("only known to ±{half:.1}"),
+    })
 }
 
 /// `antero-inferior corner of C7`, `superior end of C5's spinolaminar line`.

@@ -198,6 +198,16 @@ fn a_landmark_of_low_confidence_makes_a_number_unreliable() {
     }
 }
 
+#[test]
+fn a_number_that_is_hardly_known_is_unreliable_and_says_how_little() {
+    let placing = Placing { sigma: 40.0, ..Placing::default() };
+    let table = read(&Neck::default().keypoints(placing), Some(placing.facing), calibrated(0.15));
+    for row in &table.0 {
+        let told = matches!(&row.reading, Reading::Unreliable(_, why) if why.starts_with("only known to ±"));
+        assert!(told, "{row:?}");
+    }
+}
+
 /// Exchanges the positions of two landmarks.
 fn swapped(keypoints: &Keypoints, a: LandmarkId, b: LandmarkId) -> Keypoints {
     let at = |id| keypoints.get(id).unwrap().position;
