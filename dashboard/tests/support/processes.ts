@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcp, connect as connectTcp, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -103,6 +103,38 @@ export class Voice {
 
   async close(): Promise<void> {
     await this.client.endAsync(true);
+  }
+}
+
+/** The real `sagitta demo`: service, broker and page, and six synthetic films one after the other. */
+export class Demo {
+  private constructor(readonly child: ChildProcess, readonly url: string) {}
+
+  /** Uses the program that the build left, or `SAGITTA`; resolves when the page has an address. */
+  static async start(): Promise<Demo> {
+    const target = process.env["CARGO_TARGET_DIR"] ?? "target";
+    const built = ["release", "debug"].map((profile) => resolve(ROOT, "..", target, profile, "sagitta")).filter(existsSync);
+    const newest = built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+    const program = process.env["SAGITTA"] ?? newest;
+    if (program === undefined) throw new Error("These tests need the program: cargo build --bin sagitta");
+    const child = spawn(program, ["demo", "--http", "127.0.0.1:0"], { cwd: resolve(ROOT, ".."), stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    return new Promise((ready, failed) => {
+      child.stdout.on("data", (bytes: Buffer) => {
+        said += String(bytes);
+        const url = said.match(/^Page\s+(http:\S+?)\/?$/m)?.[1];
+        if (url !== undefined) ready(new Demo(child, url));
+      });
+      child.on("error", failed);
+      child.on("exit", (code) => failed(new Error(`sagitta demo ended with ${code}:\n${said}`)));
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const gone = once(this.child, "exit");
+    this.child.kill("SIGINT");
+    await gone;
   }
 }
 
