@@ -14,6 +14,7 @@ use crate::domain::radiograph::Radiograph;
 use crate::domain::report::{
     Exposure, ExposureState, Level, Measurements, Quality, Quantity, Reading, Reason, Verdict,
 };
+use crate::measure;
 
 /// Limits of the quality rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -279,8 +280,10 @@ fn low_confidence(evidence: &Evidence<'_>) -> Option<String> {
     let c7_hidden = evidence.detection.c7_visibility.0 == C7Visibility::Hidden;
     let headline: &[Quantity] =
         if c7_hidden { &[Quantity::C2C6Cobb] } else { &[Quantity::C2C7Cobb, Quantity::C2C6Cobb, Quantity::Sva] };
+    // A wide interval is told by its own rule where that one speaks.
+    let told = |q, estimate| measure::hardly_known(q, estimate) && imprecise(evidence).is_some();
     let why = headline.iter().find_map(|q| match evidence.reading(*q) {
-        Some(Reading::Unreliable(_, why)) => Some(why),
+        Some(Reading::Unreliable(estimate, why)) if !told(*q, estimate) => Some(why),
         _ => None,
     })?;
     Some(format!("The landmarks are uncertain: {why}. Check them on the film before the numbers are used."))

@@ -31,6 +31,8 @@ use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::geometry::PixelSpacing;
 use crate::domain::report::Measurements;
 
+pub use table::hardly_known;
+
 /// What a neck is measured from.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {

@@ -213,6 +213,12 @@ const fn too_wide(unit: Unit) -> f64 {
     }
 }
 
+/// Whether a number is so uncertain that it is unreliable for this alone.
+pub fn hardly_known(quantity: Quantity, estimate: &Estimate) -> bool {
+    let (low, high) = estimate.ci90();
+    imprecise(quantity.unit(), (high - low) / 2.0).is_some()
+}
+
 /// Why a number with an interval of this half width should be distrusted.
 fn imprecise(unit: Unit, half: f64) -> Option<String> {
     let sharp = half <= too_wide(unit);
