@@ -84,7 +84,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (films, troubles) = list(arguments);
     troubles.iter().for_each(tell);
     if films.is_empty() {
-        eprintln!("sagitta: no film with a truth; put NAME.truth.json beside NAME.png (docs/accuracy.md), or ask for --phantoms N");
+        eprintln!(
+            "sagitta: no film with a truth; put NAME.truth.json beside NAME.png (docs/accuracy.md), or ask for --phantoms N"
+        );
         return Ok(ExitCode::FAILURE);
     }
     let parts = parts(arguments, &settings)?;
@@ -143,7 +145,7 @@ fn parts(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Vec<(Stri
     Ok(if arguments.stages { stages::stages(&manifest) } else { vec![(stages::WHOLE.to_owned(), manifest)] })
 }
 
-/// Each worker has models of its own. Several share the processors, so that each model then runs on one thread.
+/// Each worker has models of its own. They share the processors: each model runs on one thread.
 fn workers(
     arguments: &Arguments,
     mut settings: Settings,
@@ -153,7 +155,8 @@ fn workers(
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let usual = if settings.inference.provider == onnx::Provider::Cpu { processors } else { 1 };
     let jobs = arguments.jobs.map_or(usual, NonZeroUsize::get).min(MOST_JOBS).min(films);
-    if jobs > 1 && settings.inference.threads == 0 {
+    // One thread a model also makes the numbers independent of how many films are measured at a time.
+    if settings.inference.threads == 0 {
         settings.inference.threads = 1;
     }
     // A table names the films; nothing of it leaves the machine.
@@ -185,7 +188,8 @@ fn tell(trouble: &Trouble) {
 }
 
 fn write(arguments: &Arguments, accuracy: &Accuracy, sheet: &str, scores: &Scores) -> anyhow::Result<()> {
-    let put = |path: &Path, text: &[u8]| fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
+    let put =
+        |path: &Path, text: &[u8]| fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
     let out = |name: &str| arguments.out.as_ref().map(|folder| folder.join(name));
     if let Some(path) = out("accuracy.txt") {
         put(&path, sheet.as_bytes())?;

@@ -80,7 +80,13 @@ pub struct FilmLine {
 
 impl Accuracy {
     /// The document of `scores`, whose stages are called `stages`, the whole pipeline last.
-    pub fn new(version: String, engine: &EngineFacts, sources: Vec<String>, stages: &[String], scores: &Scores) -> Self {
+    pub fn new(
+        version: String,
+        engine: &EngineFacts,
+        sources: Vec<String>,
+        stages: &[String],
+        scores: &Scores,
+    ) -> Self {
         let whole = scores.stages.last().map_or(&[][..], Vec::as_slice);
         let each = stages
             .iter()

@@ -9,7 +9,7 @@ use crate::domain::anatomy::{CORNERS, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::report::{Position, Quantity, Verdict};
 
-use super::score::{self, Fate, FilmScore, Kind, LandmarkScore, Naming, NumberScore};
+use super::score::{self, Fate, FilmScore, Kind, LandmarkScore, LevelScore, Naming, NumberScore};
 use super::statistics::{Agreement, Errors, icc_2_1, quantile, sorted};
 
 /// Success is told within so many millimetres.
@@ -117,6 +117,8 @@ pub struct NamingFigures {
     pub visible_levels_right: usize,
     pub films_judged: usize,
     pub films_right: usize,
+    /// Every level of which a reader could see something is right, and none is invented.
+    pub films_visible_right: usize,
     pub films_shifted: usize,
     pub films_wrong: usize,
     pub films_incomplete: usize,
@@ -275,6 +277,8 @@ fn naming(films: &[&FilmScore]) -> NamingFigures {
         };
         *count += 1;
         told.films_judged += 1;
+        let right = |level: &LevelScore| level.fate == Fate::Right || (!level.visible && level.fate != Fate::Invented);
+        told.films_visible_right += usize::from(film.naming() != Naming::Refused && film.levels.iter().all(right));
     }
     told
 }
@@ -315,8 +319,10 @@ fn landmark(name: &str, seen: &'static str, all: &[OnFilm<'_>]) -> LandmarkFigur
     let mm: Vec<f64> = all.iter().filter_map(|(film, l)| Some(l.off?.px * film.spacing_mm?)).collect();
     let asked_in_mm = all.iter().filter(|(film, _)| film.spacing_mm.is_some()).count();
     let within = |limit: f64| mm.iter().filter(|error| **error <= limit).count() as f64 / asked_in_mm as f64;
-    let ratios: Vec<f64> =
-        all.iter().filter_map(|(_, l)| l.off.filter(|off| off.sigma_px > 0.0).map(|off| off.px / off.sigma_px)).collect();
+    let ratios: Vec<f64> = all
+        .iter()
+        .filter_map(|(_, l)| l.off.filter(|off| off.sigma_px > 0.0).map(|off| off.px / off.sigma_px))
+        .collect();
     LandmarkFigures {
         landmark: name.to_owned(),
         seen,

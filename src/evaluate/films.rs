@@ -190,7 +190,8 @@ fn walk(folder: &Path, root: &Path, films: &mut Vec<Film>, troubles: &mut Vec<Tr
 /// Whether `file` is a film called `stem`.
 fn is_film(file: &str, stem: &str) -> bool {
     let Some(rest) = file.strip_prefix(stem) else { return false };
-    rest.is_empty() || rest.strip_prefix('.').is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+    rest.is_empty()
+        || rest.strip_prefix('.').is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 #[cfg(test)]
@@ -205,9 +206,16 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "{}").unwrap();
         };
-        for name in
-            ["b.png", "b.truth.json", "a.1.DCM", "a.1.truth.json", "c", "c.truth.json", "deep/d.jpg", "deep/d.truth.json"]
-        {
+        for name in [
+            "b.png",
+            "b.truth.json",
+            "a.1.DCM",
+            "a.1.truth.json",
+            "c",
+            "c.truth.json",
+            "deep/d.jpg",
+            "deep/d.truth.json",
+        ] {
             put(name);
         }
         for name in ["lonely.truth.json", "lonely.txt", "no-truth.png", "b.overlay.png"] {

@@ -34,8 +34,11 @@ pub fn facing(truth: &Truth) -> Option<Facing> {
             let forward: f64 = Vertebra::ALL
                 .into_iter()
                 .flat_map(|v| {
-                    [(Corner::AnteroSuperior, Corner::PosteroSuperior), (Corner::AnteroInferior, Corner::PosteroInferior)]
-                        .map(|(anterior, posterior)| Some(x(v, anterior)? - x(v, posterior)?))
+                    [
+                        (Corner::AnteroSuperior, Corner::PosteroSuperior),
+                        (Corner::AnteroInferior, Corner::PosteroInferior),
+                    ]
+                    .map(|(anterior, posterior)| Some(x(v, anterior)? - x(v, posterior)?))
                 })
                 .flatten()
                 .sum();
@@ -76,13 +79,8 @@ mod tests {
 
     #[test]
     fn a_truth_that_does_not_tell_the_side_is_read_from_its_corners() {
-        let corner = |corner: &str, x| TrueCorner {
-            vertebra: "C4".into(),
-            corner: corner.into(),
-            x,
-            y: 100.0,
-            visible: true,
-        };
+        let corner =
+            |corner: &str, x| TrueCorner { vertebra: "C4".into(), corner: corner.into(), x, y: 100.0, visible: true };
         let truth = |anterior| Truth {
             landmarks: vec![corner("antero_superior", anterior), corner("postero_superior", 200.0)],
             ..Truth::default()

@@ -192,9 +192,8 @@ pub fn score(file: &str, truth: &Truth, report: &Report) -> FilmScore {
         numbers: Vec::new(),
     };
     if kind == Kind::Neck {
-        let on_picture = |p: PointPx| {
-            (0.0..=report.width as f64).contains(&p.x) && (0.0..=report.height as f64).contains(&p.y)
-        };
+        let on_picture =
+            |p: PointPx| (0.0..=report.width as f64).contains(&p.x) && (0.0..=report.height as f64).contains(&p.y);
         score.facing_right = reference::facing(truth).filter(|_| !refused).map(|side| report.facing == Some(side));
         score.landmarks = landmarks(truth, &report.keypoints, on_picture);
         score.levels = levels(truth, &report.keypoints, on_picture);
@@ -204,11 +203,8 @@ pub fn score(file: &str, truth: &Truth, report: &Report) -> FilmScore {
 }
 
 fn landmarks(truth: &Truth, found: &Keypoints, on_picture: impl Fn(PointPx) -> bool) -> Vec<LandmarkScore> {
-    let off = |at: PointPx, l: &Landmark| Off {
-        px: l.position.distance(at),
-        sigma_px: l.covariance.sigma(),
-        stage: l.stage,
-    };
+    let off =
+        |at: PointPx, l: &Landmark| Off { px: l.position.distance(at), sigma_px: l.covariance.sigma(), stage: l.stage };
     LandmarkId::all()
         .filter_map(|id| truth.landmark(id).map(|(at, visible)| (id, at, visible)))
         .filter(|(_, at, _)| on_picture(*at))
@@ -316,13 +312,17 @@ pub fn name(id: LandmarkId) -> String {
 /// What the truth names and nobody here knows: a slip of the pen, or more than is measured. Each in plain words.
 pub fn unknown(truth: &Truth) -> Vec<String> {
     let vertebra = |name: &str| Vertebra::from_name(name).is_some();
-    let corners = truth.landmarks.iter().filter(|l| !vertebra(&l.vertebra) || !Corner::ALL.iter().any(|c| c.name() == l.corner));
+    let corners =
+        truth.landmarks.iter().filter(|l| !vertebra(&l.vertebra) || !Corner::ALL.iter().any(|c| c.name() == l.corner));
     let laminae = truth.spinolaminar.iter().filter(|l| {
-        !vertebra(&l.vertebra) || l.vertebra == Vertebra::C2.name() || !["superior", "inferior"].contains(&l.end.as_str())
+        !vertebra(&l.vertebra)
+            || l.vertebra == Vertebra::C2.name()
+            || !["superior", "inferior"].contains(&l.end.as_str())
     });
-    let numbers = truth.measurements.iter().filter(|m| {
-        !Quantity::ALL.iter().any(|q| q.name() == m.name && q.unit().name() == m.unit)
-    });
+    let numbers = truth
+        .measurements
+        .iter()
+        .filter(|m| !Quantity::ALL.iter().any(|q| q.name() == m.name && q.unit().name() == m.unit));
     let word = |key: &str, value: &Option<String>, known: &[&str]| {
         value.as_deref().filter(|v| !known.contains(v)).map(|v| format!("{key} {v:?}"))
     };

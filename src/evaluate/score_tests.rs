@@ -23,9 +23,8 @@ fn a_chain_one_level_low_is_shifted() {
     assert_eq!(film.fate(Vertebra::C7), Some(Fate::Astray));
     assert_eq!(film.naming(), Naming::Shifted(1));
     // One name in its place and the others one too low: no shift of the whole chain.
-    let broken = found(&truth(), |id, p| {
-        Some(if id.vertebra() == Vertebra::C2 { p } else { PointPx::new(p.x, p.y + STEP) })
-    });
+    let broken =
+        found(&truth(), |id, p| Some(if id.vertebra() == Vertebra::C2 { p } else { PointPx::new(p.x, p.y + STEP) }));
     assert_eq!(score("a", &truth(), &report(&broken)).naming(), Naming::Wrong);
 }
 
@@ -73,9 +72,9 @@ fn a_reader_who_marked_some_corners_is_scored_on_those() {
     // As on the head films: C2's lower corners, C3 and C4.
     let full = truth();
     let mut truth = truth();
-    truth.landmarks.retain(|l| {
-        l.vertebra == "C3" || l.vertebra == "C4" || (l.vertebra == "C2" && l.corner.ends_with("inferior"))
-    });
+    truth
+        .landmarks
+        .retain(|l| l.vertebra == "C3" || l.vertebra == "C4" || (l.vertebra == "C2" && l.corner.ends_with("inferior")));
     truth.spinolaminar.clear();
     truth.facing = None;
     let film = score("a", &truth, &report(&found(&full, |_, p| Some(p))));

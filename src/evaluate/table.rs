@@ -1,4 +1,4 @@
-//! The figures for people: what a hospital physicist would want on one sheet, plain text, at most 118 columns.
+//! The figures for people: what a hospital physicist would want on one sheet, plain text, at most 130 columns.
 
 use std::fmt::Write as _;
 
@@ -55,7 +55,11 @@ fn head(text: &mut String, accuracy: &Accuracy) {
         let _ = writeln!(text, "  model   {role} {short}, {} {}", accuracy.engine.provider, accuracy.engine.precision);
     }
     if !accuracy.troubles.is_empty() {
-        let _ = writeln!(text, "  not scored: {} (each is named with its reason on stderr and in the JSON)", accuracy.troubles.len());
+        let _ = writeln!(
+            text,
+            "  not scored: {} (each is named with its reason on stderr and in the JSON)",
+            accuracy.troubles.len()
+        );
     }
 }
 
@@ -85,18 +89,31 @@ fn films(text: &mut String, films: &Films) {
 fn naming(text: &mut String, figures: &Figures) {
     let _ = writeln!(
         text,
-        "\n{:<16} {:>6} {:>7} {:>7} {:>6} {:>6} {:>7}  {:>6} {:>7} {:>7} {:>7} {:>7} {:>8}",
-        "Names of levels", "films", "right", "shifted", "wrong", "incom.", "refused", "levels", "right", "visible", "right",
-        "missing", "invented",
+        "\n{:<16} {:>5} {:>7} {:>8} {:>7} {:>5} {:>6} {:>7} {:>8} {:>7} {:>8} {:>7} {:>7} {:>8}",
+        "Names of levels",
+        "films",
+        "right",
+        "visible*",
+        "shifted",
+        "wrong",
+        "incom.",
+        "refused",
+        "  levels",
+        "right",
+        "visible*",
+        "right",
+        "missing",
+        "invented",
     );
     for group in &figures.groups {
         let n = &group.naming;
         let _ = writeln!(
             text,
-            "  {:<14} {:>6} {:>7} {:>7} {:>6} {:>6} {:>7}  {:>6} {:>7} {:>7} {:>7} {:>7} {:>8}",
+            "  {:<14} {:>5} {:>7} {:>8} {:>7} {:>5} {:>6} {:>7} {:>8} {:>7} {:>8} {:>7} {:>7} {:>8}",
             label(&group.group),
             n.films_judged,
             percent(n.films_right, n.films_judged),
+            percent(n.films_visible_right, n.films_judged),
             n.films_shifted,
             n.films_wrong,
             n.films_incomplete,
@@ -109,6 +126,10 @@ fn naming(text: &mut String, figures: &Figures) {
             n.levels_invented,
         );
     }
+    let _ = writeln!(
+        text,
+        "  * of levels of which a reader could see anything; a hidden one is inferred from its neighbours"
+    );
 }
 
 fn landmarks(text: &mut String, figures: &Figures) {
@@ -118,7 +139,8 @@ fn landmarks(text: &mut String, figures: &Figures) {
         "\n{:<40} {:>6} {:>7}  {:>6} {:>6} {:>6} mm  {:>6} {:>6} {:>6}  {:>6} px  {:>6}",
         "Landmarks", "n", "found", "mean", "median", "95 %", "≤1 mm", "≤2 mm", "≤3 mm", "mean", "spread",
     );
-    for row in &all.landmarks {
+    // One by one, only what could be seen: the pools tell of the rest, and the JSON of all.
+    for row in all.landmarks.iter().filter(|row| row.seen == "visible" || !row.landmark.contains('.')) {
         landmark(text, &format!("{}, {}", row.landmark, row.seen), row);
     }
     for group in Group::every().skip(1) {
@@ -158,9 +180,9 @@ fn numbers(text: &mut String, title: &str, quantities: &[Quantity], group: &Grou
     );
     for row in quantities.iter().filter_map(|quantity| group.pooled(*quantity)) {
         let digits = if row.unit == "ratio" { 3 } else { 2 };
-        let limits = row.agreement.map_or(NOTHING.to_owned(), |a| {
-            format!("{:+.digits$} … {:+.digits$}", a.limits.0, a.limits.1)
-        });
+        let limits = row
+            .agreement
+            .map_or(NOTHING.to_owned(), |a| format!("{:+.digits$} … {:+.digits$}", a.limits.0, a.limits.1));
         let _ = writeln!(
             text,
             "  {:<21} {:<5} {:>5} {:>8} {:>8}  {:>6} {:>6} {:>6}  {:>6} {:>7} {limits:>16}  {:>9}",
@@ -187,8 +209,26 @@ fn stages(text: &mut String, stages: &[Stage]) {
     let _ = writeln!(
         text,
         "\n{:<30} {:>6} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}\n{:<30} {:>6} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
-        "What each stage adds", "films", "named", "corners", "C2", "C7", "Cobb", "C2 sl.", "C7 sl.", "SVA",
-        "", "", "right", "mm", "mm", "mm", "MAE °", "MAE °", "MAE °", "MAE mm",
+        "What each stage adds",
+        "films",
+        "named",
+        "corners",
+        "C2",
+        "C7",
+        "Cobb",
+        "C2 sl.",
+        "C7 sl.",
+        "SVA",
+        "",
+        "",
+        "right",
+        "mm",
+        "mm",
+        "mm",
+        "MAE °",
+        "MAE °",
+        "MAE °",
+        "MAE mm",
     );
     for group in Group::every().take(4) {
         for stage in stages {
@@ -196,7 +236,10 @@ fn stages(text: &mut String, stages: &[Stage]) {
             let name = format!("{}: {}", label(&figures.group), stage.name);
             let seen = |pool: &str| {
                 let of = |seen| figures.landmark(pool, seen).and_then(|l| Some((l.found as f64, l.mm?.mean)));
-                let (sum, n) = ["visible", "hidden"].into_iter().filter_map(of).fold((0.0, 0.0), |(s, c), (n, m)| (s + n * m, c + n));
+                let (sum, n) = ["visible", "hidden"]
+                    .into_iter()
+                    .filter_map(of)
+                    .fold((0.0, 0.0), |(s, c), (n, m)| (s + n * m, c + n));
                 number((n > 0.0).then(|| sum / n), 2)
             };
             let mae = |q| number(figures.pooled(q).and_then(|n: &NumberFigures| n.error).map(|e| e.mean), 2);
@@ -258,4 +301,76 @@ fn percent(part: usize, whole: usize) -> String {
 
 fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |v| format!("{v:.digits$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::anatomy::Vertebra;
+    use crate::domain::detection::C7Visibility;
+    use crate::domain::geometry::PointPx;
+    use crate::domain::report::{EngineFacts, Position, Verdict};
+    use crate::evaluate::films::Trouble;
+    use crate::evaluate::run::Scores;
+    use crate::evaluate::score::{FilmScore, score};
+    use crate::evaluate::testing::{STEP, found, report, truth};
+
+    /// Ten necks off by known amounts, one shifted, one refused, two films of something else.
+    fn scores() -> Scores {
+        let neck = |n: u32| {
+            let off = |id: crate::domain::anatomy::LandmarkId| {
+                let k = f64::from(n * 7 + id.index().unwrap_or(0) as u32 * 13);
+                PointPx::new((k % 5.0 - 2.0) * 0.8, (k % 7.0 - 3.0) * 0.6)
+            };
+            let shift = if n == 3 { STEP } else { 0.0 };
+            let keypoints = found(&truth(), |id, p| {
+                let hidden = n == 4 && id.vertebra() == Vertebra::C7;
+                (!hidden).then(|| PointPx::new(p.x + off(id).x, p.y + off(id).y + shift))
+            });
+            let mut film = score(&format!("neck-{n}.png"), &truth(), &report(&keypoints));
+            film.view = Some([Position::Neutral, Position::Flexion][n as usize % 2]);
+            if n >= 8 {
+                film.c7 = Some(C7Visibility::Hidden);
+            }
+            film
+        };
+        let refused = |file: &str, kind: &str| {
+            let mut report = report(&found(&truth(), |_, _| None));
+            report.assessment.quality.verdict = Verdict::NotApplicable;
+            score(file, &crate::phantom::truth::Truth { kind: Some(kind.into()), ..truth() }, &report)
+        };
+        let mut films: Vec<FilmScore> = (0..10).map(neck).collect();
+        films.push(refused("neck-refused.png", "lateral_cervical"));
+        films.push(refused("hand.png", "other"));
+        films.push(FilmScore { verdict: Verdict::Review, ..refused("dog.png", "other") });
+        let trouble = Trouble { file: "torn.dcm".into(), reason: "truncated".into() };
+        Scores { stages: vec![films[..9].to_vec(), films], troubles: vec![trouble], unknown: Vec::new() }
+    }
+
+    #[test]
+    fn the_sheet_of_a_known_run() {
+        let engine = EngineFacts {
+            provider: "cpu".into(),
+            precision: "fp32".into(),
+            models: vec![("detector".into(), "0123456789abcdef".into())],
+        };
+        let stages = ["first look only".to_owned(), "as installed".to_owned()];
+        let accuracy = Accuracy::new("0.0.0 (test)".into(), &engine, vec!["ten necks".into()], &stages, &scores());
+        insta::assert_snapshot!(table(&accuracy));
+    }
+
+    #[test]
+    fn nothing_measured_is_still_a_sheet() {
+        let engine = EngineFacts { provider: "cpu".into(), precision: "fp32".into(), models: Vec::new() };
+        let accuracy = Accuracy::new("0.0.0".into(), &engine, Vec::new(), &[], &Scores::default());
+        let sheet = table(&accuracy);
+        assert!(sheet.contains("on 0 films") && !sheet.contains("NaN"), "{sheet}");
+    }
+
+    #[test]
+    fn a_hundred_per_cent_means_all() {
+        assert_eq!(percent(9999, 10_000), "99.9 %");
+        assert_eq!(percent(7, 7), "100.0 %");
+        assert_eq!(percent(0, 0), NOTHING);
+    }
 }

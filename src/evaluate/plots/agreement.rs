@@ -77,7 +77,9 @@ fn content(area: &super::Area<'_>, dots: &[Dot], agreement: Agreement, unit: &st
         .draw()?;
     chart.draw_series([PathElement::new(vec![(x.start, 0.0), (x.end, 0.0)], DIM.mix(0.6))])?;
     let inside = dots.iter().filter(|dot| y.contains(&dot.1));
-    chart.draw_series(inside.map(|(mean, difference, ink)| Circle::new((*mean, *difference), 3, ink.mix(0.55).filled())))?;
+    chart.draw_series(
+        inside.map(|(mean, difference, ink)| Circle::new((*mean, *difference), 3, ink.mix(0.55).filled())),
+    )?;
     for (mean, difference, ink) in dots.iter().filter(|dot| !y.contains(&dot.1)) {
         let above = *difference > bias;
         let (px, py) = chart.backend_coord(&(*mean, if above { y.end } else { y.start }));

@@ -90,10 +90,7 @@ fn content(area: &super::Area<'_>, columns: &[(f64, RGBColor, Vec<f64>)], top: f
             dash(five.high, HALF / 2.0),
         ])?;
         let corners = [(x - HALF, five.q1), (x + HALF, five.q3)];
-        chart.draw_series([
-            Rectangle::new(corners, ink.mix(0.22).filled()),
-            Rectangle::new(corners, line),
-        ])?;
+        chart.draw_series([Rectangle::new(corners, ink.mix(0.22).filled()), Rectangle::new(corners, line)])?;
         chart.draw_series([dash(five.median, HALF)])?;
         let outliers = errors.iter().filter(|e| (**e > five.high || **e < five.low) && **e <= top);
         chart.draw_series(outliers.map(|e| Circle::new((x, *e), 2, ink.mix(0.45).filled())))?;

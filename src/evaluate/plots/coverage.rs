@@ -28,8 +28,15 @@ pub(super) fn draw(films: &[FilmScore]) -> Result<Option<Plot>, PlotError> {
         return Ok(None);
     }
     sheet(NAME, (WIDTH, HEAD + FOOT + ROW * height), |area| {
-        titles(area, "Truths inside the 90 % interval", "Dot: share; line: its own 95 % interval (Wilson); band: 88 to 92 %")?;
-        let present = C7_INKS.iter().zip(0..).filter(|(_, state)| rows.iter().any(|(_, c)| c.get(*state).is_some_and(|c| c.1 > 0)));
+        titles(
+            area,
+            "Truths inside the 90 % interval",
+            "Dot: share; line: its own 95 % interval (Wilson); band: 88 to 92 %",
+        )?;
+        let present = C7_INKS
+            .iter()
+            .zip(0..)
+            .filter(|(_, state)| rows.iter().any(|(_, c)| c.get(*state).is_some_and(|c| c.1 > 0)));
         let entries: Vec<_> = present.map(|((_, ink, words), _)| (*ink, (*words).to_owned())).collect();
         legend(area, &entries, (30, 80))?;
         content(area, &rows)
@@ -82,7 +89,9 @@ fn content(area: &super::Area<'_>, rows: &[Row]) -> Drawn {
         .x_label_formatter(&|share| format!("{share:.0}"))
         .label_style(super::font(14, INK))
         .draw()?;
-    chart.draw_series((1..rows.len()).map(|row| PathElement::new(vec![(left, row as f64), (100.0, row as f64)], GRID)))?;
+    chart.draw_series(
+        (1..rows.len()).map(|row| PathElement::new(vec![(left, row as f64), (100.0, row as f64)], GRID)),
+    )?;
     chart.draw_series([PathElement::new(vec![(90.0, 0.0), (90.0, bottom)], INK.stroke_width(1))])?;
     for (y, ink, share, (low, high)) in &bars {
         chart.draw_series([PathElement::new(vec![(*low, *y), (*high, *y)], ink.stroke_width(2))])?;
