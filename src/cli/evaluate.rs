@@ -114,7 +114,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn list(arguments: &Arguments) -> (Vec<Film>, Vec<Trouble>) {
     let (mut all, mut troubles) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {
-        let (films, more) = films::below(folder);
+        let (mut films, more) = films::below(folder);
+        // Two folders may hold films of the same name.
+        for film in films.iter_mut().filter(|_| arguments.folders.len() > 1) {
+            if let Film::File { name, .. } = film {
+                *name = folder.join(&*name).display().to_string();
+            }
+        }
         all.extend(films);
         troubles.extend(more);
     }

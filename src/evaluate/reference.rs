@@ -47,11 +47,15 @@ pub fn facing(truth: &Truth) -> Option<Facing> {
     }
 }
 
+/// The spacing that the truth tells, where it is one that a film can have: what its site would have configured.
+pub fn spacing(truth: &Truth) -> Option<PixelSpacing> {
+    truth.spacing_mm.and_then(|mm| PixelSpacing::new(mm, SpacingSource::Configured))
+}
+
 /// The measurements of the true landmarks that lie where `chosen` holds.
 pub fn measured(truth: &Truth, chosen: impl Fn(PointPx) -> bool) -> Measurements {
     let found = keypoints(truth, chosen);
-    let spacing = truth.spacing_mm.and_then(|mm| PixelSpacing::new(mm, SpacingSource::Configured));
-    let subject = Subject { keypoints: &found, facing: facing(truth), spacing, c7: C7Visibility::Full };
+    let subject = Subject { keypoints: &found, facing: facing(truth), spacing: spacing(truth), c7: C7Visibility::Full };
     measure::measure(&subject, &measure::Settings::default())
 }
 

@@ -13,11 +13,12 @@ use chrono::Utc;
 use sha2::{Digest, Sha256};
 
 use crate::domain::arrival::{Arrival, ContentHash};
-use crate::domain::geometry::{PixelSpacing, SpacingSource};
+use crate::domain::geometry::PixelSpacing;
 use crate::domain::report::Report;
 use crate::pipeline::{Outcome, Pipeline};
 
 use super::films::{Film, Trouble};
+use super::reference;
 use super::score::{FilmScore, score, unknown};
 
 /// What one worker measures with: a pipeline for each stage of the hierarchy that is compared, the whole one last.
@@ -89,8 +90,7 @@ impl Worker {
             received_at: Utc::now(),
             settle: Duration::ZERO,
         };
-        // What a truth tells of a PNG is what its site would have configured.
-        let spacing = truth.spacing_mm.and_then(|mm| PixelSpacing::new(mm, SpacingSource::Configured)).or(self.spacing);
+        let spacing = reference::spacing(&truth).or(self.spacing);
         let mut scores = Vec::with_capacity(self.pipelines.len());
         for pipeline in &mut self.pipelines {
             pipeline.assume_spacing(spacing);

@@ -7,7 +7,7 @@
 
 use crate::domain::anatomy::{Corner, Facing, Keypoints, Landmark, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::C7Visibility;
-use crate::domain::geometry::PointPx;
+use crate::domain::geometry::{PixelSpacing, PointPx};
 use crate::domain::report::{Estimate, Level, Position, Quantity, Reading, Report, Verdict};
 use crate::phantom::truth::Truth;
 
@@ -186,7 +186,7 @@ pub fn score(file: &str, truth: &Truth, report: &Report) -> FilmScore {
         verdict: report.assessment.quality.verdict,
         c7_found: report.assessment.quality.c7_visibility,
         facing_right: None,
-        spacing_mm: truth.spacing_mm.or_else(|| report.spacing.map(|s| s.mm_per_pixel())),
+        spacing_mm: reference::spacing(truth).or(report.spacing).map(PixelSpacing::mm_per_pixel),
         landmarks: Vec::new(),
         levels: Vec::new(),
         numbers: Vec::new(),
@@ -332,11 +332,13 @@ pub fn unknown(truth: &Truth) -> Vec<String> {
         word("view", &truth.view, &["neutral", "flexion", "extension", "unknown"]),
         word("c7_visibility", &truth.c7_visibility, &["full", "partial", "hidden"]),
     ];
+    let spacing = truth.spacing_mm.filter(|_| reference::spacing(truth).is_none());
     corners
         .map(|l| format!("landmark {} {}", l.vertebra, l.corner))
         .chain(laminae.map(|l| format!("spinolaminar {} {}", l.vertebra, l.end)))
         .chain(numbers.map(|m| format!("measurement {} in {}", m.name, m.unit)))
         .chain(words.into_iter().flatten())
+        .chain(spacing.map(|mm| format!("spacing_mm {mm}, which no film has")))
         .collect()
 }
 

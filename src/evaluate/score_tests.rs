@@ -126,5 +126,9 @@ fn what_a_truth_names_and_nobody_knows_is_told() {
     assert_eq!(unknown(&truth), Vec::<String>::new());
     truth.landmarks[0].vertebra = "c2".into();
     truth.view = Some("flexed".into());
-    assert_eq!(unknown(&truth), ["landmark c2 antero_superior", "view \"flexed\""]);
+    truth.spacing_mm = Some(0.0);
+    assert_eq!(unknown(&truth), ["landmark c2 antero_superior", "view \"flexed\"", "spacing_mm 0, which no film has"]);
+    // The film's own spacing stands in; an error of nothing would be a lie.
+    let keypoints = found(&crate::evaluate::testing::truth(), |_, p| Some(p));
+    assert_eq!(score("a", &truth, &report(&keypoints)).spacing_mm, Some(0.5));
 }

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{C7_INKS, DIM, Drawn, GRID, INK, Plot, PlotError, beside, centred, legend, sheet, title, titles};
+use super::{C7_INKS, DIM, Drawn, GRID, INK, Plot, PlotError, before, beside, legend, sheet, title, titles};
 use crate::domain::report::{Quantity, Unit};
 use crate::evaluate::score::FilmScore;
 use crate::evaluate::statistics::Agreement;
@@ -103,8 +103,8 @@ fn content(area: &super::Area<'_>, dots: &[Dot], agreement: Agreement, unit: &st
     }
     let beyond = dots.iter().filter(|dot| !y.contains(&dot.1)).count();
     if beyond > 0 {
-        let (px, py) = chart.backend_coord(&(f64::midpoint(x.start, x.end), y.end));
-        area.draw_text(&format!("{beyond} beyond the scale, marked at its edges"), &centred(13, DIM), (px, py - 20))?;
+        let (px, py) = chart.backend_coord(&(x.end, y.end));
+        area.draw_text(&format!("{beyond} beyond the scale, marked at its edges"), &before(13, DIM), (px, py - 20))?;
     }
     Ok(())
 }

@@ -39,7 +39,8 @@ pub(super) fn draw(films: &[FilmScore]) -> Result<Option<Plot>, PlotError> {
     if whisker.is_nan() {
         return Ok(None);
     }
-    let top = (1.5 * whisker).max(LEAST_MM);
+    let farthest = columns.iter().filter_map(|(_, _, e)| e.last()).copied().fold(0.0, f64::max);
+    let top = (1.5 * whisker).min(1.05 * farthest).max(LEAST_MM);
     let n: usize = columns.iter().map(|(_, _, e)| e.len()).sum();
     sheet(NAME, SIZE, |area| {
         titles(
