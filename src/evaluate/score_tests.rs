@@ -44,7 +44,7 @@ fn a_level_may_stray_by_less_than_two_fifths_of_its_height() {
 #[test]
 fn what_lies_outside_the_picture_is_not_asked_for_but_must_not_be_found() {
     // The whole neck stands so low that C7 lies below the lower edge.
-    let low = shifted(&truth(), height_of_picture() - truth().landmarks[20].y + 1.0);
+    let low = shifted(&truth(), height_of_picture() - truth().landmarks[22].y + 1.0);
     let all = score("a", &low, &report(&found(&low, |_, p| Some(p))));
     assert_eq!(all.fate(Vertebra::C7), Some(Fate::Invented));
     assert_eq!(all.naming(), Naming::Wrong);

@@ -300,7 +300,10 @@ fn percent(part: usize, whole: usize) -> String {
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), |v| format!("{v:.digits$}"))
+    let Some(value) = value else { return NOTHING.to_owned() };
+    let text = format!("{value:.digits$}");
+    // What rounds to nothing has no sign.
+    text.strip_prefix('-').filter(|rest| rest.chars().all(|c| c == '0' || c == '.')).map_or(text.clone(), str::to_owned)
 }
 
 #[cfg(test)]
