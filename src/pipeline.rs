@@ -22,6 +22,7 @@ use crate::domain::anatomy::{Keypoints, LANDMARKS};
 use crate::domain::arrival::{Arrival, ContentHash};
 use crate::domain::detection::Detection;
 use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::geometry::PixelSpacing;
 use crate::domain::radiograph::{GrayImage, Radiograph};
 use crate::domain::report::{Assessment, EngineFacts, Measurements, Report, ReportId, Source, Timing, Verdict};
 use crate::measure;
@@ -90,6 +91,11 @@ impl Pipeline {
     /// What computes the landmarks.
     pub const fn engine(&self) -> &EngineFacts {
         &self.engine
+    }
+
+    /// From now on a film that carries no spacing has this one, as if it were configured; `None` withholds its lengths.
+    pub const fn assume_spacing(&mut self, spacing: Option<PixelSpacing>) {
+        self.settings.decode.spacing = spacing;
     }
 
     /// Measures the film that landed as `arrival` and whose content is `bytes`.

@@ -57,7 +57,14 @@ pub const REVISION: &str = env!("SAGITTA_REVISION");
 /// # Errors
 /// A missing library, a model that is not the manifest's, or a provider that fails; each says what to do.
 pub fn detector(settings: &Settings) -> anyhow::Result<Detector> {
-    let manifest = Manifest::load(&settings.models)?;
+    detector_of(Manifest::load(&settings.models)?, settings)
+}
+
+/// The same with the models of `manifest`, which may be a part of those installed.
+///
+/// # Errors
+/// As [`detector`].
+pub fn detector_of(manifest: Manifest, settings: &Settings) -> anyhow::Result<Detector> {
     let runtime = Runtime::load(settings.inference.library.as_deref())?;
     let engine = runtime.engine(&manifest.detector, &settings.inference)?;
     let mut detector = Detector::new(Box::new(engine), manifest.detector)?;

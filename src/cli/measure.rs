@@ -45,27 +45,10 @@ pub(super) struct Arguments {
 
 /// 0 where every film was measured, 1 where one was not, 2 for a spacing that no film has.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = match &arguments.config {
-        Some(path) => Config::load(Some(path)),
-        None => Config::from_text(MINIMAL, "the defaults", []),
+    let settings = match settings(arguments.config.as_deref(), arguments.spacing_mm) {
+        Ok(settings) => settings,
+        Err(code) => return Ok(code),
     };
-    let config = match config {
-        Ok(config) => config,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    let mut settings = Settings::of(&config);
-    if let Some(mm) = arguments.spacing_mm {
-        let Some(with) = settings.pipeline.decode.clone().with_spacing(mm) else {
-            eprintln!(
-                "sagitta: --spacing-mm {mm} is no spacing of a film; give millimetres a pixel, for example 0.143"
-            );
-            return Ok(ExitCode::from(2));
-        };
-        settings.pipeline.decode = with;
-    }
     if let Some(folder) = &arguments.overlay {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -81,6 +64,30 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `config`, or else the defaults, means without a folder and a broker; films without a spacing have `spacing_mm`.
+/// What is wrong with them is told on stderr, and the exit code given back.
+pub(super) fn settings(config: Option<&Path>, spacing_mm: Option<f64>) -> Result<Settings, ExitCode> {
+    let config = match config {
+        Some(path) => Config::load(Some(path)),
+        None => Config::from_text(MINIMAL, "the defaults", []),
+    };
+    let config = config.map_err(|problems| {
+        eprintln!("{problems}");
+        ExitCode::FAILURE
+    })?;
+    let mut settings = Settings::of(&config);
+    if let Some(mm) = spacing_mm {
+        let Some(with) = settings.pipeline.decode.clone().with_spacing(mm) else {
+            eprintln!(
+                "sagitta: --spacing-mm {mm} is no spacing of a film; give millimetres a pixel, for example 0.143"
+            );
+            return Err(ExitCode::from(2));
+        };
+        settings.pipeline.decode = with;
+    }
+    Ok(settings)
 }
 
 /// Whether the film was measured.

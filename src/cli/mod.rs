@@ -4,6 +4,7 @@
 
 mod check_config;
 mod demo;
+mod evaluate;
 mod measure;
 mod outbox;
 mod phantom;
@@ -36,6 +37,8 @@ enum Verb {
     },
     /// Measure films without a broker
     Measure(measure::Arguments),
+    /// Tell how accurate Sagitta is on films whose truth is known: a table, JSON, plots
+    Evaluate(evaluate::Arguments),
     /// Run the real service on synthetic patients, with a broker and a page of its own
     Demo(demo::Arguments),
     /// Tell every problem of the configuration; touches nothing
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     let done = match verb {
         Verb::Run { config } => run::run(config.as_deref()),
         Verb::Measure(arguments) => measure::run(&arguments),
+        Verb::Evaluate(arguments) => evaluate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::CheckConfig { config } => Ok(check_config::run(config.as_deref())),
         Verb::Phantom(arguments) => phantom::run(&arguments),

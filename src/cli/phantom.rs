@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     pixel_mm: f32,
 }
 
-fn pixel(text: &str) -> Result<f32, String> {
+pub(super) fn pixel(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|mm| (0.05..=2.0).contains(mm)).ok_or_else(|| "give a number from 0.05 to 2".into())
 }
 
@@ -52,7 +52,7 @@ enum View {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Level {
+pub(super) enum Level {
     Clean,
     Typical,
     Hard,
