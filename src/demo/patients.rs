@@ -45,6 +45,7 @@ impl Film {
 /// One film of a neck.
 struct Neck {
     seed: u64,
+    difficulty: Difficulty,
     position: Position,
     blemish: Blemish,
     name: &'static str,
@@ -52,15 +53,20 @@ struct Neck {
 }
 
 const NECKS: [Neck; 5] = [
-    neck(2024, Position::Neutral, Blemish::None, "patient-a-neutral.dcm", "patient A, neutral"),
-    neck(2024, Position::Flexion, Blemish::None, "patient-a-flexion.dcm", "patient A, flexion"),
-    neck(2024, Position::Extension, Blemish::None, "patient-a-extension.dcm", "patient A, extension"),
+    well(2029, Position::Neutral, "patient-a-neutral.dcm", "patient A, neutral"),
+    well(2029, Position::Flexion, "patient-a-flexion.dcm", "patient A, flexion"),
+    well(2029, Position::Extension, "patient-a-extension.dcm", "patient A, extension"),
     neck(2031, Position::Neutral, Blemish::HiddenC7, "patient-b-neutral.dcm", "patient B, shoulders over C7"),
     neck(2047, Position::Neutral, Blemish::UnderExposed, "patient-c-neutral.dcm", "patient C, far too little dose"),
 ];
 
+/// A film as everyone would have it.
+const fn well(seed: u64, position: Position, name: &'static str, story: &'static str) -> Neck {
+    Neck { difficulty: Difficulty::Clean, ..neck(seed, position, Blemish::None, name, story) }
+}
+
 const fn neck(seed: u64, position: Position, blemish: Blemish, name: &'static str, story: &'static str) -> Neck {
-    Neck { seed, position, blemish, name, story }
+    Neck { seed, difficulty: Difficulty::Typical, position, blemish, name, story }
 }
 
 /// The films, each made when it is asked for.
@@ -69,8 +75,8 @@ pub(super) fn films() -> impl Iterator<Item = anyhow::Result<Film>> {
 }
 
 fn expose(neck: &Neck) -> Film {
-    let patient = Patient::new(neck.seed, Difficulty::Typical);
-    let case = patient.film(neck.position, PIXEL_MM, neck.blemish, Difficulty::Typical);
+    let patient = Patient::new(neck.seed, neck.difficulty);
+    let case = patient.film(neck.position, PIXEL_MM, neck.blemish, neck.difficulty);
     Film {
         name: neck.name.into(),
         story: neck.story,

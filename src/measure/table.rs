@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
         let value = scale * formula(points);
         let sigma =
             scale * uncertainty::standard_deviation(formula, points, landmarks.map(|l| frame.covariance(l.covariance)));
-        let half = uncertainty::Z_90 * self.settings.calibration * sigma;
+        let half = uncertainty::Z_90 * self.settings.calibration.of(quantity.unit()) * sigma;
         match Estimate::new(value, value - half, value + half) {
             None => Reading::Withheld("its landmarks coincide, so that no finite number comes out".to_owned()),
             Some(estimate) => match self.doubt(&ids, &landmarks).or_else(|| imprecise(quantity.unit(), half)) {

@@ -7,12 +7,14 @@ use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LaminaEnd, Landmark, L
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::{Covariance, PixelSpacing, PointPx};
 use sagitta::domain::report::{Level, Measurement, Measurements, Quantity, Reading, Unit};
-use sagitta::measure::{Settings, Subject, measure};
+use sagitta::measure::{Calibration, Settings, Subject, measure};
 
 use crate::neck::{Neck, Placing, belongs_to, calibrated, corner, lamina, moved, without};
 
 fn read(keypoints: &Keypoints, facing: Option<Facing>, spacing: Option<PixelSpacing>) -> Measurements {
-    measure(&Subject { keypoints, facing, spacing, c7: C7Visibility::Full }, &Settings::default())
+    // The covariances as they come: what a model's errors have in common does not belong to the formulas.
+    let settings = Settings { calibration: Calibration::NONE, ..Settings::default() };
+    measure(&Subject { keypoints, facing, spacing, c7: C7Visibility::Full }, &settings)
 }
 
 fn default_table() -> Measurements {
@@ -349,7 +351,7 @@ fn gaussian(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 #[test]
-fn the_calibration_factor_widens_every_interval_by_itself() {
+fn the_calibration_factors_widen_the_intervals_of_their_unit_by_themselves() {
     let placing = Placing::default();
     let keypoints = Neck::default().keypoints(placing);
     let subject = Subject {
@@ -359,11 +361,17 @@ fn the_calibration_factor_widens_every_interval_by_itself() {
         c7: C7Visibility::Full,
     };
     let width = |m: &Measurement| m.reading.estimate().map(|e| e.ci90().1 - e.ci90().0).unwrap();
-    let plain = measure(&subject, &Settings::default());
-    let wide = measure(&subject, &Settings { calibration: 1.4, ..Settings::default() });
+    let with = |calibration| measure(&subject, &Settings { calibration, ..Settings::default() });
+    let plain = with(Calibration::NONE);
+    let wide = with(Calibration { angles: 0.7, lengths: 1.4, ratios: 2.0 });
     for (plain, wide) in plain.0.iter().zip(&wide.0) {
+        let factor = match plain.quantity.unit() {
+            Unit::Degrees => 0.7,
+            Unit::Millimetres => 1.4,
+            Unit::Ratio => 2.0,
+        };
         assert!(width(plain) > 0.0);
-        assert!((width(wide) / width(plain) - 1.4).abs() < 1e-9);
+        assert!((width(wide) / width(plain) - factor).abs() < 1e-9);
     }
 }
 
