@@ -300,6 +300,25 @@ fn no_fault_repeats_what_names_a_patient() {
 }
 
 #[test]
+fn a_film_of_oblong_pixels_is_refused_and_names_the_attribute() {
+    for (tag, vr, text) in [
+        (tags::PIXEL_SPACING, VR::DS, "0.15\\0.2"),
+        (tags::IMAGER_PIXEL_SPACING, VR::DS, "0.2\\0.15"),
+        (tags::PIXEL_ASPECT_RATIO, VR::IS, "2\\1"),
+    ] {
+        let mut film = Film::new();
+        film.set(tag, vr, text);
+        let error = film.decode().expect_err("oblong");
+        assert_eq!(error.code(), FaultCode::OblongPixels, "{tag}");
+        assert!(error.to_string().contains("not square"), "{error}");
+    }
+    let mut square = Film::new();
+    square.set(tags::PIXEL_ASPECT_RATIO, VR::IS, "1\\1");
+    square.set(tags::PIXEL_SPACING, VR::DS, "0.15\\0.1505");
+    assert!(square.decode().is_ok());
+}
+
+#[test]
 fn spacing_names_its_rule() {
     let spaced = |pairs: &[(dicom_core::Tag, &str)]| {
         let mut film = Film::new();
@@ -331,7 +350,7 @@ fn spacing_names_its_rule() {
         Some((0.15, SpacingSource::ImagerDetectorPlane)),
         "what is no spacing is passed over"
     );
-    for nothing in ["0.15\\0.2", "0\\0", "-0.15\\-0.15", "15\\15", "0.15", "abc\\def", ""] {
+    for nothing in ["0\\0", "-0.15\\-0.15", "15\\15", "0.15", "abc\\def", ""] {
         assert_eq!(spaced(&[(imager, nothing)]), None, "{nothing:?}");
     }
 }

@@ -307,3 +307,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_ledger_can_be_opened_by_two_at_once() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                Ledger::open(folder.path(), Limits::default()).map(|ledger| ledger.pseudonym_key().unwrap())
+            };
+            let opened: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+            let keys: Vec<_> = opened.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
+            assert!(keys.windows(2).all(|pair| pair[0] == pair[1]), "each of them has another secret");
+        });
+    }
+}

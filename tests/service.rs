@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -43,6 +44,10 @@ impl Room {
             .spawn()
             .unwrap();
         self.service = Some(service);
+    }
+
+    fn runs(&mut self) -> bool {
+        self.service.as_mut().is_some_and(|service| service.try_wait().unwrap().is_none())
     }
 
     /// As a power cut does.
@@ -161,11 +166,14 @@ fn ended_by_the_system_it_says_offline_and_exits_with_0() {
 fn without_a_broker_films_are_measured_and_told_once_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let film = films(folder.path(), 1).remove(0);
-    let port = free_port();
+    // Held, so that no other test's broker can take it meanwhile; it accepts nobody.
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
     let mut room = Room::new(port);
     room.start();
     room.drop_film(&film);
     let waits = || {
+        assert!(room.runs(), "{}", room.log());
         let listed = Command::new(env!("CARGO_BIN_EXE_sagitta"))
             .args(["outbox", "list", "--config"])
             .arg(room.home.path().join("sagitta.toml"))
@@ -174,6 +182,7 @@ fn without_a_broker_films_are_measured_and_told_once_it_is_there() {
         String::from_utf8_lossy(&listed.stdout).contains("report")
     };
     eventually("the report waits in the outbox", waits);
+    drop(held);
     let broker = Mosquitto::start_with(folder.path(), port, "allow_anonymous true\n");
     let subscriber = Subscriber::start(broker.port, "sagitta/room-1/report");
     let report = subscriber.next().json();

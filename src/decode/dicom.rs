@@ -22,8 +22,9 @@ use super::error::DecodeError;
 use super::header::{DataSet, Header, walker};
 use super::lut::{Modality, Voi};
 use super::pixels::PixelModule;
-use super::presentation::{Presentation, Stored};
+use super::presentation::Presentation;
 use super::settings::Settings;
+use super::stored::Stored;
 use super::syntax::{Syntax, printable_uid};
 use super::{acquisition, spacing};
 use crate::domain::radiograph::{Format, GrayImage, Radiograph};
@@ -127,6 +128,7 @@ fn film(data_set: &DataSet<'_>, syntax: &Syntax, settings: &Settings) -> Result<
     }
     check_modality(header)?;
     check_single_frame(header)?;
+    spacing::check_square(header)?;
     let pixel_data = data_set.pixel_data.as_ref().ok_or(DecodeError::NoPixelData)?;
     let module = PixelModule::from_header(header, settings)?;
     let codec = syntax.codec.ok_or_else(|| DecodeError::Unsupported(format!("the transfer syntax {}", syntax.name)))?;

@@ -50,6 +50,9 @@ pub enum DecodeError {
         /// The smallest side allowed.
         limit: usize,
     },
+    /// The header names pixels that are not square.
+    #[error("{0} says that the pixels are not square")]
+    OblongPixels(String),
     /// The file contradicts itself or does not decode.
     #[error("{0}")]
     Corrupt(String),
@@ -68,6 +71,7 @@ impl DecodeError {
             Self::NoPixelData => FaultCode::NoPixelData,
             Self::TooLarge { .. } => FaultCode::TooLarge,
             Self::TooSmall { .. } => FaultCode::TooSmall,
+            Self::OblongPixels(_) => FaultCode::OblongPixels,
             Self::Corrupt(_) => FaultCode::Corrupt,
         }
     }

@@ -23,7 +23,7 @@ const MAX_TEXT: usize = 256;
 /// An item of a sequence that we read has a handful of elements.
 const MAX_ITEM_ELEMENTS: usize = 64;
 
-const WANTED: [Tag; 50] = [
+const WANTED: [Tag; 51] = [
     tags::SPECIFIC_CHARACTER_SET,
     tags::SOP_CLASS_UID,
     tags::SOP_INSTANCE_UID,
@@ -54,6 +54,7 @@ const WANTED: [Tag; 50] = [
     tags::ROWS,
     tags::COLUMNS,
     tags::PIXEL_SPACING,
+    tags::PIXEL_ASPECT_RATIO,
     tags::BITS_ALLOCATED,
     tags::BITS_STORED,
     tags::HIGH_BIT,

@@ -7,7 +7,7 @@ use dicom_dictionary_std::tags;
 
 use super::error::DecodeError;
 use super::header::{Header, named};
-use super::presentation::Stored;
+use super::stored::Stored;
 
 /// From stored values to the values of the modality (PS3.3 C.11.1).
 #[derive(Debug, Clone, PartialEq)]

@@ -36,6 +36,7 @@ mod rle;
 mod settings;
 mod signature;
 mod spacing;
+mod stored;
 mod syntax;
 mod tiff;
 

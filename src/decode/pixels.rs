@@ -10,9 +10,9 @@ use dicom_dictionary_std::tags;
 use super::codestream;
 use super::error::DecodeError;
 use super::header::{Header, PixelData, named};
-use super::presentation::Stored;
 use super::rle;
 use super::settings::Settings;
+use super::stored::Stored;
 use super::syntax::{Codec, Syntax};
 
 /// The description of the pixels, checked.

@@ -15,8 +15,9 @@ use super::codestream::guarded;
 use super::completeness::{self, Completeness};
 use super::error::DecodeError;
 use super::lut::{Function, Modality, Voi, Window};
-use super::presentation::{Presentation, Stored};
+use super::presentation::Presentation;
 use super::settings::Settings;
+use super::stored::Stored;
 use super::tiff;
 use crate::domain::radiograph::{Acquisition, Format, GrayImage, Radiograph};
 

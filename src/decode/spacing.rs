@@ -10,12 +10,14 @@
 //! | PixelSpacing coarser than ImagerPixelSpacing, or finer than any magnification explains, no type | none: one of them is wrong, and nothing tells which |
 //! | none of these, but the configuration names one | as configured |
 //!
-//! A value that does not parse, is zero, negative or absurd, or whose two directions differ by more than 1 %, counts
-//! as not there, and the next rule is asked. Nothing is ever guessed.
+//! A value that does not parse, is zero, negative or absurd counts as not there, and the next rule is asked. Nothing is
+//! ever guessed. A film whose two directions differ by more than 1 % is refused: not only its lengths would be wrong.
 
+use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::header::Header;
+use super::error::DecodeError;
+use super::header::{Header, named};
 use crate::domain::geometry::{PixelSpacing, SpacingSource};
 
 /// Two spacings that differ by more than this share are different; pixels whose sides do are not square.
@@ -37,6 +39,17 @@ pub(super) fn from_header(header: &Header<'_>, configured: Option<PixelSpacing>)
     }
     .decide()
     .or(configured)
+}
+
+/// Refuses a film whose pixels are not square, by its spacings or by PixelAspectRatio (0028,0034): its angles and ratios
+/// would be distorted, and no number would show it.
+pub(super) fn check_square(header: &Header<'_>) -> Result<(), DecodeError> {
+    let oblong = |&tag: &Tag| {
+        let sides = header.pair_if_valid(tag);
+        sides.is_some_and(|(row, column)| row > 0.0 && column > 0.0 && !same(row, column))
+    };
+    let claims = [tags::PIXEL_SPACING, tags::IMAGER_PIXEL_SPACING, tags::PIXEL_ASPECT_RATIO];
+    claims.iter().find(|tag| oblong(tag)).map_or(Ok(()), |tag| Err(DecodeError::OblongPixels(named(*tag))))
 }
 
 /// What a header says of its spacing, each value already plausible by itself.

@@ -23,6 +23,8 @@ pub enum FaultCode {
     TooLarge,
     /// Fewer pixels than a neck needs.
     TooSmall,
+    /// Pixels that are not square: every angle and ratio would be distorted.
+    OblongPixels,
     /// The pixel data contradict their own description, or do not decode.
     Corrupt,
     /// The models failed or gave numbers that are not finite.
@@ -47,6 +49,7 @@ impl FaultCode {
             Self::NoPixelData => "no_pixel_data",
             Self::TooLarge => "too_large",
             Self::TooSmall => "too_small",
+            Self::OblongPixels => "oblong_pixels",
             Self::Corrupt => "corrupt",
             Self::InferenceFailed => "inference_failed",
             Self::TimedOut => "timed_out",
@@ -69,6 +72,7 @@ impl FaultCode {
             Self::NoPixelData => "Nothing to do unless this should have been a film: then send it again.",
             Self::TooLarge => "Raise the limits under [ingest] in the configuration if such films are expected.",
             Self::TooSmall => "Send the original film, not a preview.",
+            Self::OblongPixels => "Let the modality send square pixels; on others every angle would be wrong.",
             Self::Corrupt => "Send the film again; if it fails again, send the sidecar to the modality's service.",
             Self::InferenceFailed => "Run `sagitta self-test`; if it fails, reinstall the models.",
             Self::TimedOut => "Look at the load of the machine with `P/health`; then let the film be written again.",
@@ -77,7 +81,7 @@ impl FaultCode {
     }
 
     /// Every code, for documentation and schemas.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Unreadable,
         Self::Truncated,
         Self::NotAnImage,
@@ -88,6 +92,7 @@ impl FaultCode {
         Self::NoPixelData,
         Self::TooLarge,
         Self::TooSmall,
+        Self::OblongPixels,
         Self::Corrupt,
         Self::InferenceFailed,
         Self::TimedOut,

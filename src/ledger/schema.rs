@@ -3,7 +3,7 @@
 //! `user_version` counts the steps that were taken. A step is never changed once released; a new one is added. Each
 //! runs in its own transaction, so that a power cut leaves the version before or the version after.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 /// What a first ledger holds.
 ///
@@ -75,16 +75,16 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Takes every step that is still missing.
+/// Takes every step that is still missing. Two processes may open a new ledger at once (the service, and somebody who looks at
+/// the outbox): the version is read under the lock that the step is taken under.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let start = version(connection)?;
     for (from, step) in (0_i64..).zip(STEPS) {
-        if from >= start {
-            let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if version(&transaction)? == from {
             transaction.execute_batch(step)?;
             transaction.pragma_update(None, "user_version", from + 1)?;
-            transaction.commit()?;
         }
+        transaction.commit()?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -374,9 +374,26 @@ fn prepare_file(folder: &Path, path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
+/// Turns the write-ahead log on. While another process does the same to a new ledger SQLite says "busy" at once, whatever
+/// the timeout: the lock it wants is one that two could wait for in vain.
+fn write_ahead(sql: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match sql.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY_WAIT =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Pragmas, tables, secret; returns the last outbox row of an earlier run.
 fn set_up(sql: &mut Connection) -> rusqlite::Result<i64> {
-    sql.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(sql)?;
     sql.pragma_update(None, "synchronous", "FULL")?;
     sql.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     sql.pragma_update(None, "foreign_keys", true)?;

@@ -20,10 +20,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::hub::{Command, DELIVERIES, Delivery, Key};
-use super::transport::Transport;
+use super::transport::{MAX_PACKET, Transport};
 
-/// The largest packet in either direction, in bytes: an overlay four times over.
-pub(super) const MAX_PACKET: u32 = 1024 * 1024;
 /// How long a client may take for its CONNECT, and for taking what is written to it.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Messages of QoS 1 that wait for one client's acknowledgement.

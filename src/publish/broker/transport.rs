@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, Uri, header}
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::session::MAX_PACKET;
+/// The largest packet in either direction, in bytes: an overlay four times over.
+pub(super) const MAX_PACKET: u32 = 1024 * 1024;
 
 /// The subprotocol of MQTT over WebSocket.
 const SUBPROTOCOL: &str = "mqtt";

@@ -6,13 +6,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, Number, bytes, schema};
+use super::{Moment, Number, bytes, names};
 use crate::domain::report::NOTICE;
 use crate::ledger::Room;
-
-pub(super) const STATUS_SCHEMA: &str = "sagitta.status/1";
-pub(super) const INFO_SCHEMA: &str = "sagitta.info/1";
-pub(super) const HEALTH_SCHEMA: &str = "sagitta.health/1";
 
 /// Whether the appliance works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +31,7 @@ pub enum StatusState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// `sagitta.status/1`.
-    #[schemars(extend("const" = STATUS_SCHEMA))]
+    #[schemars(extend("const" = names::STATUS))]
     pub schema: String,
     /// The state.
     pub state: StatusState,
@@ -47,7 +43,7 @@ pub struct Status {
 
 /// The payload of a status.
 pub fn status(state: StatusState, since: DateTime<Utc>, detail: Option<&str>) -> Vec<u8> {
-    bytes(&Status { schema: STATUS_SCHEMA.into(), state, since: since.into(), detail: detail.map(Into::into) })
+    bytes(&Status { schema: names::STATUS.into(), state, since: since.into(), detail: detail.map(Into::into) })
 }
 
 /// A model in use.
@@ -63,7 +59,7 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Info {
     /// `sagitta.info/1`.
-    #[schemars(extend("const" = INFO_SCHEMA))]
+    #[schemars(extend("const" = names::INFO))]
     pub schema: String,
     /// The device.
     pub device: String,
@@ -92,14 +88,14 @@ pub fn info(
 ) -> Vec<u8> {
     let models = engine.map(|engine| engine.models.as_slice()).unwrap_or_default();
     bytes(&Info {
-        schema: INFO_SCHEMA.into(),
+        schema: names::INFO.into(),
         device: device.into(),
         version: version.into(),
         revision: revision.into(),
         provider: engine.map(|engine| engine.provider.clone()),
         precision: engine.map(|engine| engine.precision.clone()),
         models: models.iter().map(|(role, sha256)| Model { role: role.clone(), sha256: sha256.clone() }).collect(),
-        schemas: schema::names().map(Into::into).collect(),
+        schemas: names::ALL.into_iter().map(Into::into).collect(),
         notice: NOTICE.into(),
     })
 }
@@ -163,7 +159,7 @@ pub struct LastError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `sagitta.health/1`.
-    #[schemars(extend("const" = HEALTH_SCHEMA))]
+    #[schemars(extend("const" = names::HEALTH))]
     pub schema: String,
     /// When this was looked at.
     pub at: Moment,
@@ -219,7 +215,7 @@ pub struct Facts {
 /// The payload of `health`.
 pub fn health(facts: &Facts) -> Vec<u8> {
     bytes(&Health {
-        schema: HEALTH_SCHEMA.into(),
+        schema: names::HEALTH.into(),
         at: facts.at.into(),
         started_at: facts.started_at.into(),
         films_waiting: facts.films_waiting,

@@ -4,18 +4,15 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, bytes};
+use super::{Moment, bytes, names};
 use crate::domain;
 use crate::domain::arrival::ContentHash;
-
-/// The name of the payload's schema.
-pub(super) const SCHEMA: &str = "sagitta.fault/1";
 
 /// A file that could not be measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     /// `sagitta.fault/1`.
-    #[schemars(extend("const" = SCHEMA))]
+    #[schemars(extend("const" = names::FAULT))]
     pub schema: String,
     /// The device that could not measure it.
     pub device: String,
@@ -44,7 +41,7 @@ pub fn fault(
     put: Option<&str>,
 ) -> Vec<u8> {
     bytes(&Fault {
-        schema: SCHEMA.into(),
+        schema: names::FAULT.into(),
         device: device.into(),
         received_at: received_at.into(),
         file: fault.file.clone(),

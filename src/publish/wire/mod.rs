@@ -10,6 +10,7 @@
 
 mod device;
 mod fault;
+mod names;
 mod report;
 pub mod schema;
 mod words;

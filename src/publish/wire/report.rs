@@ -13,12 +13,9 @@ use super::words::{
     Certainty, ExposureState, Facing, Format, MeasurementStatus, Position, SpacingSource, Stage, Unit, Verdict,
     Visibility,
 };
-use super::{Moment, Number, bytes};
+use super::{Moment, Number, bytes, names};
 use crate::domain::report as domain;
 use crate::domain::report::NOTICE;
-
-/// The name of the payload's schema.
-pub(super) const SCHEMA: &str = "sagitta.report/1";
 
 const PIXEL_DECIMALS: u8 = 2;
 const SHARE_DECIMALS: u8 = 3;
@@ -42,7 +39,7 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Body {
     /// `sagitta.report/1`.
-    #[schemars(extend("const" = SCHEMA))]
+    #[schemars(extend("const" = names::REPORT))]
     pub schema: String,
     /// A function of device and content: the same film gives the same id, also after a crash.
     pub report_id: String,
@@ -240,7 +237,7 @@ pub struct Timing {
 /// The stored form of a report: a JSON object without `seq` and `historical`.
 pub fn report(report: &domain::Report) -> Vec<u8> {
     bytes(&Body {
-        schema: SCHEMA.into(),
+        schema: names::REPORT.into(),
         report_id: report.id.0.clone(),
         device: report.device.clone(),
         source: source(&report.source),

@@ -6,7 +6,7 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
-use super::{device, fault, report};
+use super::names;
 
 /// A payload and its schema.
 struct Entry {
@@ -18,17 +18,12 @@ struct Entry {
 }
 
 const ENTRIES: [Entry; 5] = [
-    Entry { topic: "report", name: report::SCHEMA, make: make::<super::Report> },
-    Entry { topic: "fault", name: fault::SCHEMA, make: make::<super::Fault> },
-    Entry { topic: "status", name: device::STATUS_SCHEMA, make: make::<super::Status> },
-    Entry { topic: "info", name: device::INFO_SCHEMA, make: make::<super::Info> },
-    Entry { topic: "health", name: device::HEALTH_SCHEMA, make: make::<super::Health> },
+    Entry { topic: "report", name: names::REPORT, make: make::<super::Report> },
+    Entry { topic: "fault", name: names::FAULT, make: make::<super::Fault> },
+    Entry { topic: "status", name: names::STATUS, make: make::<super::Status> },
+    Entry { topic: "info", name: names::INFO, make: make::<super::Info> },
+    Entry { topic: "health", name: names::HEALTH, make: make::<super::Health> },
 ];
-
-/// The names of all payloads' schemas: `sagitta.report/1`, …
-pub fn names() -> impl Iterator<Item = &'static str> {
-    ENTRIES.iter().map(|entry| entry.name)
-}
 
 /// The documents of `docs/schemas/`: file name and text.
 pub fn documents() -> impl Iterator<Item = (String, String)> {

@@ -1,0 +1,10 @@
+//! What stands in a payload's `schema`. Within `/1` fields may be added, never changed or removed.
+
+pub(super) const REPORT: &str = "sagitta.report/1";
+pub(super) const FAULT: &str = "sagitta.fault/1";
+pub(super) const STATUS: &str = "sagitta.status/1";
+pub(super) const INFO: &str = "sagitta.info/1";
+pub(super) const HEALTH: &str = "sagitta.health/1";
+
+/// All of them, as `info` tells them.
+pub(super) const ALL: [&str; 5] = [REPORT, FAULT, STATUS, INFO, HEALTH];
