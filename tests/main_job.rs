@@ -4,21 +4,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
-fn sagitta(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sagitta"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+mod program_support;
+use program_support::{sagitta, text};
 
 fn phantoms(folder: &Path, more: &[&str]) {
     let folder = folder.display().to_string();

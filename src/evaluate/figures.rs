@@ -12,6 +12,18 @@ use crate::domain::report::{Position, Quantity, Verdict};
 use super::score::{self, Fate, FilmScore, Kind, LandmarkScore, LevelScore, Naming, NumberScore};
 use super::statistics::{Agreement, Errors, icc_2_1, quantile, sorted};
 
+/// The numbers that each group tells and that a Bland–Altman plot is drawn of; the whole list is told once, for all films.
+pub(super) const HEADLINE: [Quantity; 8] = [
+    Quantity::C2C7Cobb,
+    Quantity::C2C6Cobb,
+    Quantity::C2Slope,
+    Quantity::C7Slope,
+    Quantity::Sva,
+    Quantity::SlipDistance,
+    Quantity::SlipAngle,
+    Quantity::Pavlov,
+];
+
 /// Success is told within so many millimetres.
 pub const WITHIN_MM: [f64; 3] = [1.0, 2.0, 3.0];
 /// The spread that a plane normal distribution of spread 1 exceeds in one case of ten: √(−2 ln 0.1).

@@ -5,19 +5,8 @@ use std::fmt::Write as _;
 use crate::domain::report::{NOTICE, Quantity};
 
 use super::accuracy::{Accuracy, FilmLine, Stage};
-use super::figures::{Figures, Films, Group, GroupFigures, LandmarkFigures, NumberFigures};
+use super::figures::{Figures, Films, Group, GroupFigures, HEADLINE, LandmarkFigures, NumberFigures};
 
-/// What is told for each group; the whole list is told once, for all films.
-const MAIN: [Quantity; 8] = [
-    Quantity::C2C7Cobb,
-    Quantity::C2C6Cobb,
-    Quantity::C2Slope,
-    Quantity::C7Slope,
-    Quantity::Sva,
-    Quantity::SlipDistance,
-    Quantity::SlipAngle,
-    Quantity::Pavlov,
-];
 /// So many films that went wrong are named; the JSON names all.
 const NAMED: usize = 20;
 /// Stands where there is nothing to say.
@@ -35,7 +24,12 @@ pub fn table(accuracy: &Accuracy) -> String {
     }
     for group in Group::every().skip(1) {
         if let Some(figures) = accuracy.figures.group(group) {
-            numbers(&mut text, &format!("Measurements, {}", in_words(&figures.group, figures.films)), &MAIN, figures);
+            numbers(
+                &mut text,
+                &format!("Measurements, {}", in_words(&figures.group, figures.films)),
+                &HEADLINE,
+                figures,
+            );
         }
     }
     stages(&mut text, &accuracy.stages);

@@ -12,21 +12,10 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::figures::HEADLINE;
 use super::score::FilmScore;
 use crate::domain::detection::C7Visibility;
 use crate::domain::report::Quantity;
-
-/// The numbers that a Bland–Altman plot is drawn of.
-const AGREEMENT: [Quantity; 8] = [
-    Quantity::C2C7Cobb,
-    Quantity::C2C6Cobb,
-    Quantity::C2Slope,
-    Quantity::C7Slope,
-    Quantity::Sva,
-    Quantity::SlipDistance,
-    Quantity::SlipAngle,
-    Quantity::Pavlov,
-];
 
 /// A drawing that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +42,7 @@ pub struct Plot {
 /// [`PlotError`] where the drawing library refuses.
 pub fn draw(films: &[FilmScore]) -> Result<Vec<Plot>, PlotError> {
     let mut plots = vec![boxes::draw(films)?];
-    for quantity in AGREEMENT {
+    for quantity in HEADLINE {
         plots.push(agreement::draw(films, quantity)?);
     }
     plots.push(coverage::draw(films)?);
