@@ -12,23 +12,25 @@ use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::PointPx;
 use sagitta::domain::radiograph::GrayImage;
 use sagitta::inference::engine::{Engine, EngineError, Facts, Outputs, Signature, Tensor, TensorSpec};
-use sagitta::inference::manifest::{Decoder, Heatmaps, Model, Normalisation, Quality, SecondPass};
+use sagitta::inference::manifest::{Decoder, DetectorModel, Heatmaps, Model, Normalisation, Quality, SecondPass};
 
 const SIDE: usize = 512;
 const MAP: usize = 256;
 const ABSENT: f64 = 11.09;
 
-fn model() -> Model {
+fn model() -> DetectorModel {
     let spec = |name: &str, shape: &[usize]| TensorSpec { name: name.into(), shape: shape.to_vec() };
-    Model {
-        role: "detector",
-        path: "fake.onnx".into(),
-        sha256: "0".repeat(64),
-        licence: "Apache-2.0".into(),
-        trained_on: "nothing".into(),
-        signature: Signature {
-            input: spec("image", &[1, 1, SIDE, SIDE]),
-            outputs: vec![spec("heatmaps", &[1, 34, MAP, MAP]), spec("quality", &[1, 5])],
+    DetectorModel {
+        model: Model {
+            role: "detector",
+            path: "fake.onnx".into(),
+            sha256: "0".repeat(64),
+            licence: "Apache-2.0".into(),
+            trained_on: "nothing".into(),
+            signature: Signature {
+                input: spec("image", &[1, 1, SIDE, SIDE]),
+                outputs: vec![spec("heatmaps", &[1, 34, MAP, MAP]), spec("quality", &[1, 5])],
+            },
         },
         normalisation: Normalisation { low_quantile: 0.0, high_quantile: 1.0, black: 0.0, white: 1.0 },
         heatmaps: Heatmaps {
@@ -55,7 +57,7 @@ struct Mischief {
 }
 
 struct Painter {
-    model: Model,
+    model: DetectorModel,
     facts: Facts,
     mischief: Mischief,
     runs: std::sync::Arc<std::sync::atomic::AtomicUsize>,
@@ -85,7 +87,7 @@ impl Painter {
 
 impl Engine for Painter {
     fn signature(&self) -> &Signature {
-        &self.model.signature
+        &self.model.model.signature
     }
 
     fn facts(&self) -> &Facts {
@@ -120,7 +122,7 @@ impl Engine for Painter {
             ("quality".to_owned(), Tensor::new(vec![1, 5], vec![neck, 0.0, 3.0, 0.0, 7.5]).unwrap()),
             ("heatmaps".to_owned(), Tensor::new(vec![1, 34, MAP, MAP], maps).unwrap()),
         ];
-        Outputs::checked(&self.model.signature, raw)
+        Outputs::checked(&self.model.model.signature, raw)
     }
 }
 
@@ -254,7 +256,7 @@ fn an_engine_that_does_not_fit_its_manifest_is_refused() {
     let painter =
         || Painter { model: model(), facts: facts.clone(), mischief: Mischief::default(), runs: Default::default() };
     let mut other = model();
-    other.signature.outputs.pop();
+    other.model.signature.outputs.pop();
     assert!(matches!(Detector::new(Box::new(painter()), other), Err(DetectError::Mismatch(_))));
     let mut misspelt = model();
     misspelt.heatmaps.landmarks[3] = "C2.postero_interior".into();

@@ -60,7 +60,7 @@ sigma_floor = 0.1
 #[test]
 fn the_model_computes_and_its_answers_are_checked() {
     let dir = folder(|m| m);
-    let model = Manifest::load(dir.path()).unwrap().detector;
+    let model = Manifest::load(dir.path()).unwrap().detector.model;
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
     let mut engine = runtime.engine(&model, &Settings { threads: 1, ..Settings::default() }).unwrap();
     let input = |value: f32| Tensor::new(vec![1, 1, 8, 8], vec![value; 64]).unwrap();
@@ -81,7 +81,7 @@ fn the_model_computes_and_its_answers_are_checked() {
 #[test]
 fn a_provider_that_is_not_there_is_an_error_and_never_the_cpu_in_silence() {
     let dir = folder(|m| m);
-    let model = Manifest::load(dir.path()).unwrap().detector;
+    let model = Manifest::load(dir.path()).unwrap().detector.model;
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
     for provider in [Provider::Cuda, Provider::TensorRt] {
         let engines = dir.path().join("engines");
@@ -94,7 +94,7 @@ fn a_provider_that_is_not_there_is_an_error_and_never_the_cpu_in_silence() {
 #[test]
 fn a_model_that_is_another_than_the_manifests_is_refused() {
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
-    let load = |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector, &Settings::default()).unwrap_err();
+    let load = |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector.model, &Settings::default()).unwrap_err();
 
     let changed = folder(|m| m);
     fs::write(changed.path().join("tiny.onnx"), b"something else").unwrap();
@@ -157,7 +157,7 @@ fn a_library_that_cannot_be_used_is_an_error_that_says_what_to_do() {
 fn both_pinned_versions_load_and_agree() {
     if let Ok(version) = std::env::var(TOLD) {
         let dir = folder(|m| m);
-        let model = Manifest::load(dir.path()).unwrap().detector;
+        let model = Manifest::load(dir.path()).unwrap().detector.model;
         let runtime = Runtime::load(Some(&library(&version))).unwrap();
         let other = if version == NEWEST { OLDEST } else { NEWEST };
         assert!(matches!(Runtime::load(Some(&library(other))), Err(RuntimeError::AlreadyLoaded { .. })));

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Trains the locator: from the corners of C2–C6 to where C2 and C7 must lie, seen or not (paper B's MLP).
+
+    python3 scripts/train/locate.py --films DIR [--films DIR …] --work WORK/locator
+
+Only the truth files are read. The corners come in the frame of the column (`features`, the same as `src/detect/locate.rs`), with
+errors as the models before it make them, and with corners and whole levels left out. The answer is a place and a spread for
+each corner; the loss is the likelihood of the truth under them, so a spread that is too small costs as much as one that is too large.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from films import CORNERS, ENDS, VERTEBRAE, landmarks
+from loop import Loop
+from network import LOCATED, Locator
+from patches import faces_left
+from train import held_out
+
+GIVEN = 5  # C2–C6
+LEAST_GIVEN = 3
+TARGETS = [*range(4), *range(20, 24), 32, 33]  # C2's and C7's corners, C7's spinolaminar ends
+NAMES = [f"{VERTEBRAE[i // 4]}.{CORNERS[i % 4]}" for i in TARGETS[:8]] + [f"C7.spinolaminar_{e}" for e in ENDS]
+assert len(TARGETS) == LOCATED
+
+
+def frame(points: np.ndarray):
+    """(origin, [2, 2] rows backward and down, level height) of the column that C2–C6 make, or None with too few of them."""
+    corners = points[: 4 * GIVEN].reshape(GIVEN, 4, 2)
+    whole = np.flatnonzero(np.isfinite(corners).all((1, 2)))
+    if len(whole) < LEAST_GIVEN:
+        return None
+    centres = corners[whole].mean(1)
+    level = np.linalg.norm(np.diff(centres, axis=0), axis=1).sum() / (whole[-1] - whole[0])
+    down = (centres[-1] - centres[0]) / np.linalg.norm(centres[-1] - centres[0])
+    left = 2 * sum(faces_left(corners[i]) for i in whole) > len(whole)
+    hand = 1.0 if left else -1.0
+    return centres[-1], np.array([[hand * down[1], -hand * down[0]], down]), level
+
+
+def features(points: np.ndarray, frame) -> np.ndarray:
+    """[60]: x, y, 1 for each corner of C2–C6 that is known, three times 0 for each that is not."""
+    origin, axes, level = frame
+    local = (points[: 4 * GIVEN] - origin) @ axes.T / level
+    known = np.isfinite(local).all(1)
+    return np.concatenate([np.where(known[:, None], local, 0), known[:, None]], 1).ravel().astype(np.float32)
+
+
+def load(folders: list[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The landmarks of every neck, for training and held out."""
+    parts = [], []
+    for folder in folders:
+        for path in sorted(folder.rglob("*.truth.json")):
+            truth = json.loads(path.read_text())
+            if truth.get("kind", "lateral_cervical") != "lateral_cervical":
+                continue
+            points, _ = landmarks(truth)
+            image = type("Named", (), {"name": path.name.replace(".truth.json", ".png")})
+            if frame(points) is not None and np.isfinite(points[TARGETS]).any():
+                parts[held_out(image)].append(points)
+    return parts
+
+
+def sample(rng, points: np.ndarray, spoil: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """(features, targets in the frame, which targets count) of one neck, with the errors of the models before it."""
+    given = points.copy()
+    whole = frame(points)
+    if spoil:
+        corners = given[: 4 * GIVEN].reshape(GIVEN, 4, 2)
+        error = 0.03 * whole[2] * np.exp(rng.normal(0, 0.5))
+        corners += rng.normal(0, error, corners.shape) + rng.normal(0, 0.6 * error, (GIVEN, 1, 2))
+        corners[rng.random((GIVEN, 4)) < 0.01] = np.nan
+        if rng.random() < 0.3:
+            corners[0] = np.nan
+        if rng.random() < 0.12:
+            corners[4] = np.nan
+        if rng.random() < 0.08:
+            corners[rng.integers(1, 4)] = np.nan
+    else:
+        given[:4] = np.nan  # C2 is asked for, too
+    seen = frame(given)
+    if seen is None:
+        return None
+    origin, axes, level = seen
+    target = (points[TARGETS] - origin) @ axes.T / level
+    counts = np.isfinite(target).all(1)
+    return features(given, seen), np.where(counts[:, None], target, 0).astype(np.float32), counts.astype(np.float32)
+
+
+def batch_of(rng, necks: list[np.ndarray], size: int, spoil: bool = True) -> dict:
+    kept = []
+    while len(kept) < size:
+        one = sample(rng, necks[rng.integers(len(necks))], spoil)
+        if one is not None:
+            kept.append(one)
+    return dict(zip(("levels", "target", "counts"), (torch.from_numpy(np.stack(part)) for part in zip(*kept))))
+
+
+def loss_of(net, batch):
+    """Negative logarithm of the likelihood of the truth, a round Gaussian in the plane for each target."""
+    out = net(batch["levels"]).view(-1, LOCATED, 3)
+    squared = (out[..., :2] - batch["target"]).square().sum(-1)
+    nll = squared / 2 * torch.exp(-2 * out[..., 2]) + 2 * out[..., 2]
+    counts = batch["counts"]
+    loss = (nll * counts).sum() / counts.sum()
+    return loss, dict(off=float((squared.detach().sqrt() * counts).sum() / counts.sum())), len(counts)
+
+
+def validate(net, necks: list[np.ndarray]) -> dict:
+    """Errors in hundredths of a level and how many truths lie inside the 90 % circle, for C7 and for C2."""
+    batch = batch_of(np.random.default_rng(3), necks, 1500)
+    with torch.no_grad():
+        out = net(batch["levels"]).view(-1, LOCATED, 3)
+    off = (out[..., :2] - batch["target"]).norm(dim=-1)
+    inside = off < 2.146 * torch.exp(out[..., 2])
+    use = batch["counts"] > 0.5
+    part = lambda v, rows, s: round(float(v[:, s][rows[:, None] & use[:, s]].float().mean()), 4)
+    every = torch.ones(len(off), dtype=torch.bool)
+    hidden_c2 = batch["levels"][:, 2] < 0.5
+    return dict(
+        c7=part(off, every, slice(4, 8)), c7_inside=part(inside, every, slice(4, 8)), lamina=part(off, every, slice(8, 10)),
+        c2=part(off, hidden_c2, slice(0, 4)), c2_inside=part(inside, hidden_c2, slice(0, 4)),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=Path, action="append", required=True, help="folder of truth files; may be repeated")
+    parser.add_argument("--work", type=Path, required=True, help="where checkpoints and logs go")
+    parser.add_argument("--necks", type=int, default=600000, help="length of the training; the learning rate falls to its end")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0, help="unused: there are no pictures to read")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    train, held = load(args.films)
+    print(f"{len(train)} necks to train on, {len(held)} held out", flush=True)
+    net = Locator()
+    loop = Loop(net, args.work, args.necks, args.rate, decay=0.05)
+    rng = np.random.default_rng([args.seed, loop.seen])
+    batches = iter(lambda: batch_of(rng, train, args.batch), None)
+    loop.run(batches, lambda batch: loss_of(net, batch), lambda judged: validate(judged, held), every=60.0)
+
+
+if __name__ == "__main__":
+    main()
