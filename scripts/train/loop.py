@@ -14,7 +14,10 @@ import torch
 
 
 class Loop:
-    """Steps a network; `run` goes on from `work/checkpoint.pt` where the same phase was interrupted."""
+    """Steps a network; `run` goes on from `work/checkpoint.pt` where it was interrupted.
+
+    Another `length` ends the same phase sooner or later: the rate falls to the new end. A phase that has ended starts anew.
+    """
 
     def __init__(self, net: torch.nn.Module, work: Path, length: int, rate: float, start: Path | None = None, decay: float = 0.02):
         self.net, self.work, self.length, self.rate = net, work, length, rate
@@ -27,7 +30,7 @@ class Loop:
             saved = torch.load(self.checkpoint, weights_only=True)
             net.load_state_dict(saved["net"])
             self.average, self.seen = saved["average"], saved["seen"]
-            if saved["length"] == length and saved["done"] < length:
+            if saved["done"] < length:  # interrupted, or to be ended sooner or later than was planned
                 self.done = saved["done"]
                 self.optimiser.load_state_dict(saved["optimiser"])
             print(f"goes on after {self.seen} samples, {self.done} of {length} of this phase", flush=True)
@@ -46,7 +49,7 @@ class Loop:
     def save(self) -> None:
         part = self.checkpoint.with_suffix(".part")
         state = dict(net=self.net.state_dict(), average=self.average, optimiser=self.optimiser.state_dict())
-        torch.save(state | dict(seen=self.seen, done=self.done, length=self.length), part)
+        torch.save(state | dict(seen=self.seen, done=self.done), part)
         os.replace(part, self.checkpoint)
 
     def run(self, batches, loss_of, between, every: float = 180.0) -> None:

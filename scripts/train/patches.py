@@ -125,17 +125,18 @@ def place(rng, film: Film, level: int, role: str) -> tuple[np.ndarray, np.ndarra
     return linear_of(forward, left, scale), middle, marks, promised
 
 
-def sample(rng, image: np.ndarray, film: Film, role: str) -> dict:
-    """One training patch and its answer: see `losses.refined` for the keys."""
+def sample(rng, image: np.ndarray, film: Film, role: str, level: int | None = None, spoil: bool = True) -> dict:
+    """One training patch and its answer: see `losses.refined` for the keys. Without `spoil` the film keeps its own tone."""
     levels = usable(film, role)
-    level = levels[rng.integers(len(levels))]
+    level = levels[rng.integers(len(levels))] if level is None else level
     linear, middle, marks, promised = place(rng, film, level, role)
     seen, inside = warp(image, linear, middle, SIDE)
     low, high = np.percentile(image[::4, ::4], [0.2, 99.8])
     x = np.clip((seen - low) / max(high - low, 1), 0, 1).astype(np.float32)
     every = (film.points.astype(np.float64) - middle) @ linear.T + SIDE / 2
-    x = tone(rng, x, inside, every, PITCH, unit=PITCH / 47, noise=0.4)
-    if rng.random() < 0.15:
+    if spoil:
+        x = tone(rng, x, inside, every, PITCH, unit=PITCH / 47, noise=0.4)
+    if spoil and rng.random() < 0.15:
         x, inside = dirt(rng, x, inside, unit=PITCH / 47)
     points = (marks - middle) @ linear.T + SIDE / 2
     state, weight = np.ones(MARKS, np.float32), np.ones(MARKS, np.float32)
@@ -152,6 +153,6 @@ def sample(rng, image: np.ndarray, film: Film, role: str) -> dict:
     weight[~visible & promised] = 0.4
     return dict(
         image=normalise(x, inside, least=1e-3)[None], points=points.astype(np.float32), state=state, weight=weight,
-        pitch=np.float32(PITCH), level=np.int64(level), visible=visible & (state > 0.5),
+        pitch=np.float32(PITCH), level=np.int64(level), promised=promised, visible=visible & (state > 0.5),
         mm=np.float32((film.mm or np.nan) / np.sqrt(abs(np.linalg.det(linear)))),
     )

@@ -186,9 +186,9 @@ impl Global {
             let within = |v: f64, length: usize| (-margin..=length as f64 + margin).contains(&v);
             within(p.x, film.width()) && within(p.y, film.height())
         };
-        let place = |mode: Mode| {
+        let place = |mode: Mode, channel: usize| {
             let tensor = PointPx::new(mode.position.x * stride, mode.position.y * stride);
-            let spread = calibrated(mode.covariance, &self.model.heatmaps).widened(stride);
+            let spread = calibrated(mode.covariance, &self.model.heatmaps, channel).widened(stride);
             let landmark = Landmark {
                 position: pass.view.to_film(tensor),
                 covariance: pass.view.spread_to_film(spread),
@@ -198,13 +198,14 @@ impl Global {
             (landmark.confidence >= LEAST_CONFIDENCE && on_film(landmark.position)).then_some(landmark)
         };
         let mut landmarks = [None; LANDMARKS];
-        for ((slot, id), reading) in landmarks.iter_mut().zip(LandmarkId::all()).zip(&pass.readings) {
+        let read = pass.readings.iter().zip(&self.channels);
+        for ((slot, id), (reading, channel)) in landmarks.iter_mut().zip(LandmarkId::all()).zip(read) {
             let Some(body) = pass.chain.bodies.get(id.vertebra() as usize).and_then(Option::as_ref) else { continue };
             let mode = match id {
                 LandmarkId::Corner(_, corner) => body.corners.get(corner as usize).copied().flatten(),
                 LandmarkId::Spinolaminar(_, end) => lamina(reading, body.shape(), end),
             };
-            *slot = mode.and_then(place);
+            *slot = mode.zip(*channel).and_then(|(mode, channel)| place(mode, channel));
         }
         Keypoints::new(landmarks)
     }

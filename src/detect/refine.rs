@@ -136,15 +136,16 @@ impl Specialist {
         let laminae =
             [lamina(e, body.shape(), LaminaEnd::Superior), lamina(f, body.shape(), LaminaEnd::Inferior)];
         let modes = body.corners.into_iter().chain(laminae);
-        for (slot, mode) in landmarks.iter_mut().zip(modes) {
-            *slot = mode.filter(|mode| mode.mass >= LEAST_CONFIDENCE).map(|mode| self.landmark(patch, mode));
+        for ((slot, mode), channel) in landmarks.iter_mut().zip(modes).zip(self.channels) {
+            let sure = mode.filter(|mode| mode.mass >= LEAST_CONFIDENCE);
+            *slot = sure.zip(channel).map(|(mode, channel)| self.landmark(patch, mode, channel));
         }
         Opinion { landmarks, absent }
     }
 
-    fn landmark(&self, patch: &Patch, mode: Mode) -> Landmark {
+    fn landmark(&self, patch: &Patch, mode: Mode, channel: usize) -> Landmark {
         let stride = self.side as f64 / self.map_side as f64;
-        let spread = calibrated(mode.covariance, &self.model.heatmaps).widened(stride);
+        let spread = calibrated(mode.covariance, &self.model.heatmaps, channel).widened(stride);
         Landmark {
             position: patch.to_film(PointPx::new(mode.position.x * stride, mode.position.y * stride)),
             covariance: patch.spread_to_film(spread),

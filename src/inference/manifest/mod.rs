@@ -192,6 +192,9 @@ pub struct Heatmaps {
     pub sigma_factor: f64,
     /// No landmark is known better than this, in heatmap pixels.
     pub sigma_floor: f64,
+    /// The same for each landmark, along the map's x and y, where it was fitted so: a corner is known better across its end-plate
+    /// than along it.
+    pub floors: Option<Vec<[f64; 2]>>,
 }
 
 /// Which number of the output says what; logits are turned into shares here.

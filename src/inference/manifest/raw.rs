@@ -101,6 +101,7 @@ struct RawHeatmaps {
     target_sigma: f64,
     sigma_factor: f64,
     sigma_floor: f64,
+    floors: Option<Vec<[f64; 2]>>,
 }
 
 #[derive(Deserialize)]
@@ -288,6 +289,10 @@ impl RawHeatmaps {
         ] {
             require((least..=100.0).contains(&value), key, format!("must lie in {least}…100"))?;
         }
+        if let Some(floors) = &self.floors {
+            let sane = floors.len() == channels && floors.iter().flatten().all(|f| (0.01..=100.0).contains(f));
+            require(sane, "heatmaps.floors", "must hold two numbers of 0.01…100 for each landmark")?;
+        }
         let decoder = match self.decoder {
             RawDecoder::Softmax => {
                 require(self.threshold.is_none(), "heatmaps.threshold", "belongs to the decoder \"gaussian\"")?;
@@ -310,6 +315,7 @@ impl RawHeatmaps {
             target_sigma: self.target_sigma,
             sigma_factor: self.sigma_factor,
             sigma_floor: self.sigma_floor,
+            floors: self.floors,
         })
     }
 }
