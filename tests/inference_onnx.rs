@@ -94,7 +94,8 @@ fn a_provider_that_is_not_there_is_an_error_and_never_the_cpu_in_silence() {
 #[test]
 fn a_model_that_is_another_than_the_manifests_is_refused() {
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
-    let load = |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector.model, &Settings::default()).unwrap_err();
+    let load =
+        |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector.model, &Settings::default()).unwrap_err();
 
     let changed = folder(|m| m);
     fs::write(changed.path().join("tiny.onnx"), b"something else").unwrap();

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes tests/data/preprocess.json and patch.json: what `view.py` and `patches.py` see on a computed film, for the Rust
-tests that compare."""
+"""Writes tests/data/preprocess.json, patch.json and locator.json: what `view.py` and `patches.py` see on a computed film and what
+`locate.py` makes of a column, for the Rust tests that compare."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
+import locate
 import patches
 from view import letterbox, see
 
@@ -33,6 +34,17 @@ def main() -> None:
         about="scripts/train/golden.py; the film of preprocess.json", width=WIDTH, height=HEIGHT, side=SIDE,
         level_height=patches.PITCH / patches.SIDE, behind=patches.BEHIND,
         patches=[patch(film, corners, level) for corners, level in looks],
+    ))
+
+
+    points = np.full((34, 2), np.nan)
+    for v in range(6):  # a leaning, bent column that looks to the right, C4 lost
+        points[4 * v : 4 * v + 4] = body @ turn(0.2 * v - 0.3).T * [-2.0, 2.0] + [100 + 3.0 * v * v, 50 + 36.0 * v]
+    points[8:12] = np.nan
+    write("locator.json", dict(
+        about="scripts/train/golden.py; the corners of C2–C7 and the locator's input",
+        corners=[None if np.isnan(x) else [round(float(x), 6), round(float(y), 6)] for x, y in points[:24]],
+        features=[round(float(v), 6) for v in locate.features(points, locate.frame(points))],
     ))
 
 

@@ -90,12 +90,7 @@ impl Detector {
         Ok(detection)
     }
 
-    fn refine(
-        &mut self,
-        film: &GrayImage,
-        neck: &mut Neck,
-        due: impl Fn(Vertebra) -> bool,
-    ) -> Result<(), DetectError> {
+    fn refine(&mut self, film: &GrayImage, neck: &mut Neck, due: impl Fn(Vertebra) -> bool) -> Result<(), DetectError> {
         for (levels, specialist) in &mut self.specialists {
             let column = neck.column();
             let wanted: Vec<(Vertebra, Stance)> = levels
@@ -163,7 +158,9 @@ impl Neck {
     fn place(&mut self, located: &[(LandmarkId, Landmark)]) {
         for (id, expected) in located {
             let Some(index) = id.index() else { continue };
-            let (Some(slot), Some(note)) = (self.landmarks.get_mut(index), self.expected.get_mut(index)) else { continue };
+            let (Some(slot), Some(note)) = (self.landmarks.get_mut(index), self.expected.get_mut(index)) else {
+                continue;
+            };
             *note = Some(*expected);
             // C2 was seen and refined; the locator only helps where the film has little to say.
             let Some(found) = slot.as_mut().filter(|_| id.vertebra() == Vertebra::C7) else { continue };
@@ -181,7 +178,8 @@ impl Neck {
             tracing::debug!(level = level.name(), absent = opinion.absent, "the specialist saw another place");
             return;
         }
-        let known = marks(level).iter().any(|id| id.index().and_then(|i| self.landmarks.get(i)).is_some_and(Option::is_some));
+        let known =
+            marks(level).iter().any(|id| id.index().and_then(|i| self.landmarks.get(i)).is_some_and(Option::is_some));
         let sure = |l: &Landmark| known || l.confidence >= LEAST_ALONE;
         let whole = opinion.landmarks.iter().take(Corner::ALL.len()).flatten().filter(|l| sure(l)).count();
         if !known && whole < Corner::ALL.len() {
@@ -194,7 +192,9 @@ impl Neck {
             if !within(landmark.position.x, self.size.0) || !within(landmark.position.y, self.size.1) {
                 continue;
             }
-            let (Some(slot), Some(disputed)) = (self.landmarks.get_mut(index), self.disputed.get_mut(index)) else { continue };
+            let (Some(slot), Some(disputed)) = (self.landmarks.get_mut(index), self.disputed.get_mut(index)) else {
+                continue;
+            };
             match slot {
                 Some(known) => {
                     let merged = merge(*known, landmark);

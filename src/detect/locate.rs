@@ -114,13 +114,16 @@ impl Locator {
             let &[x, y, log_sigma] = numbers else { return None };
             let log_sigma = f64::from(log_sigma).clamp(*LOG_SIGMA.start(), *LOG_SIGMA.end());
             let sigma = log_sigma.exp() * self.model.sigma_factor * frame.level;
-            Some((*id, Landmark {
-                position: frame.to_film(PointPx::new(f64::from(x), f64::from(y))),
-                covariance: Covariance::isotropic(sigma),
-                // It names a place without having seen it.
-                confidence: 0.0,
-                stage: Stage::Global,
-            }))
+            Some((
+                *id,
+                Landmark {
+                    position: frame.to_film(PointPx::new(f64::from(x), f64::from(y))),
+                    covariance: Covariance::isotropic(sigma),
+                    // It names a place without having seen it.
+                    confidence: 0.0,
+                    stage: Stage::Global,
+                },
+            ))
         };
         Ok(self.targets.iter().zip(numbers.chunks_exact(3)).filter_map(place).collect())
     }
@@ -164,6 +167,27 @@ mod tests {
             for (a, b) in features.iter().zip(&expected) {
                 assert!((a - b).abs() < 1e-5, "{scale} {turn} {mirror}: {a} {b}");
             }
+        }
+    }
+
+    #[test]
+    fn the_input_is_the_one_the_network_was_trained_with() {
+        let golden: serde_json::Value = serde_json::from_str(include_str!("../../tests/data/locator.json")).unwrap();
+        let mut landmarks = [None; LANDMARKS];
+        for (slot, corner) in landmarks.iter_mut().zip(golden["corners"].as_array().unwrap()) {
+            *slot = corner.as_array().map(|p| Landmark {
+                position: PointPx::new(p[0].as_f64().unwrap(), p[1].as_f64().unwrap()),
+                covariance: Covariance::isotropic(1.0),
+                confidence: 0.9,
+                stage: Stage::Global,
+            });
+        }
+        let keypoints = Keypoints::new(landmarks);
+        let features = Frame::of(&keypoints).unwrap().features(&keypoints);
+        let expected = golden["features"].as_array().unwrap();
+        assert_eq!(features.len(), expected.len());
+        for (ours, theirs) in features.iter().zip(expected) {
+            assert!((f64::from(*ours) - theirs.as_f64().unwrap()).abs() < 1e-4, "{ours} {theirs}");
         }
     }
 

@@ -132,9 +132,10 @@ impl Specialist {
         let [a, b, c, d, e, f] = &readings;
         let absent = [a, b, c, d].iter().map(|r| r.absent).sum::<f64>() / 4.0;
         let mut landmarks = [None; MARKS];
-        let Some(body) = propose(vertebra, [a, b, c, d]).into_iter().next() else { return Opinion { landmarks, absent } };
-        let laminae =
-            [lamina(e, body.shape(), LaminaEnd::Superior), lamina(f, body.shape(), LaminaEnd::Inferior)];
+        let Some(body) = propose(vertebra, [a, b, c, d]).into_iter().next() else {
+            return Opinion { landmarks, absent };
+        };
+        let laminae = [lamina(e, body.shape(), LaminaEnd::Superior), lamina(f, body.shape(), LaminaEnd::Inferior)];
         let modes = body.corners.into_iter().chain(laminae);
         for ((slot, mode), channel) in landmarks.iter_mut().zip(modes).zip(self.channels) {
             let sure = mode.filter(|mode| mode.mass >= LEAST_CONFIDENCE);

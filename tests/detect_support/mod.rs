@@ -312,12 +312,8 @@ impl Straight {
         let signature =
             Signature { input: spec("levels", &[1, 60]), outputs: vec![spec("places", &[1, 3 * landmarks.len()])] };
         let model = Model { role: "locator", signature, ..model().model };
-        let facts = Facts {
-            role: "locator".into(),
-            provider: "fake".into(),
-            precision: "fp32".into(),
-            sha256: "2".repeat(64),
-        };
+        let facts =
+            Facts { role: "locator".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "2".repeat(64) };
         Box::new(Self { model: LocatorModel { model, output: "places".into(), landmarks, sigma_factor: 1.0 }, facts })
     }
 }
