@@ -103,7 +103,7 @@ def entry(role: str, digest: str) -> str:
     if role == "locator":
         return head + (
             f'input = {{ name = "levels", shape = [1, 60] }}\noutputs = [{{ name = "places", shape = [1, {3 * LOCATED}] }}]\n'
-            f'output = "places"\nlandmarks = {lines(NAMES)}\nsigma_factor = 1.0\n'
+            f'output = "places"\nlandmarks = {lines(NAMES)}\nsigma_factor = 1.0\ncorrelation = 0.8   # as the training log says\n'
         )
     _, marks, batch = REFINERS[role]
     side = patches.SIDE

@@ -5,7 +5,7 @@
 
 Only the truth files are read. The corners come in the frame of the column (`features`, the same as `src/detect/locate.rs`), with
 errors as the models before it make them, and with corners and whole levels left out. The answer is a place and a spread for
-each corner; the loss is the likelihood of the truth under them, so a spread that is too small costs as much as one that is too large.
+each corner; the loss is the likelihood of the truth under them, so a spread that is too small costs as much as one that is too large. `correlation` in the log goes into the manifest.
 """
 
 from __future__ import annotations
@@ -67,39 +67,57 @@ def load(folders: list[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return parts
 
 
-def sample(rng, points: np.ndarray, spoil: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """(features, targets in the frame, which targets count) of one neck, with the errors of the models before it."""
-    given = points.copy()
-    whole = frame(points)
-    if spoil:
-        corners = given[: 4 * GIVEN].reshape(GIVEN, 4, 2)
-        error = 0.03 * whole[2] * np.exp(rng.normal(0, 0.5))
-        corners += rng.normal(0, error, corners.shape) + rng.normal(0, 0.6 * error, (GIVEN, 1, 2))
-        corners[rng.random((GIVEN, 4)) < 0.01] = np.nan
-        if rng.random() < 0.3:
-            corners[0] = np.nan
-        if rng.random() < 0.12:
-            corners[4] = np.nan
-        if rng.random() < 0.08:
-            corners[rng.integers(1, 4)] = np.nan
-    else:
-        given[:4] = np.nan  # C2 is asked for, too
-    seen = frame(given)
-    if seen is None:
-        return None
-    origin, axes, level = seen
-    target = (points[TARGETS] - origin) @ axes.T / level
-    counts = np.isfinite(target).all(1)
-    return features(given, seen), np.where(counts[:, None], target, 0).astype(np.float32), counts.astype(np.float32)
+def frames(given: np.ndarray, left: np.ndarray):
+    """`frame` of many columns at once: [B, 34, 2] → origins [B, 2], axes [B, 2, 2], levels [B], and which have a frame at all."""
+    centres = given[:, : 4 * GIVEN].reshape(-1, GIVEN, 4, 2).mean(2)
+    known = np.isfinite(centres).all(2)
+    first, last = known.argmax(1), GIVEN - 1 - known[:, ::-1].argmax(1)
+    rows = np.arange(len(given))
+    along, before = np.zeros(len(given)), centres[rows, first]
+    for level in range(1, GIVEN):
+        here = known[:, level, None]
+        step = np.where(here, centres[:, level] - before, 0)
+        along += np.linalg.norm(step, axis=1) * (level > first)
+        before = np.where(here, centres[:, level], before)
+    start, end = centres[rows, first], centres[rows, last]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        down = (end - start) / np.linalg.norm(end - start, axis=1)[:, None]
+        level = along / (last - first)
+    hand = np.where(left, 1.0, -1.0)
+    backward = np.stack([hand * down[:, 1], -hand * down[:, 0]], 1)
+    return end, np.stack([backward, down], 1), level, known.sum(1) >= LEAST_GIVEN
 
 
-def batch_of(rng, necks: list[np.ndarray], size: int, spoil: bool = True) -> dict:
-    kept = []
-    while len(kept) < size:
-        one = sample(rng, necks[rng.integers(len(necks))], spoil)
-        if one is not None:
-            kept.append(one)
-    return dict(zip(("levels", "target", "counts"), (torch.from_numpy(np.stack(part)) for part in zip(*kept))))
+class Necks:
+    """Necks to draw batches from, with the errors of the models before the locator."""
+
+    def __init__(self, necks: list[np.ndarray]):
+        self.points = np.stack(necks)
+        corners = self.points[:, : 4 * GIVEN].reshape(-1, GIVEN, 4, 2)
+        self.left = np.array([np.mean([faces_left(c) for c in column if np.isfinite(c).all()]) > 0.5 for column in corners])
+        self.level = frames(self.points, self.left)[2]
+
+    def batch(self, rng, size: int) -> dict:
+        """What `loss_of` takes; necks that lost too many levels are drawn again."""
+        which = rng.integers(len(self.points), size=2 * size)
+        points, left = self.points[which], self.left[which]
+        given = points.copy()
+        corners = given[:, : 4 * GIVEN].reshape(-1, GIVEN, 4, 2)
+        error = (0.025 * self.level[which] * np.exp(rng.normal(0, 0.5, len(which))))[:, None, None, None]
+        corners += rng.normal(0, 1, corners.shape) * error + rng.normal(0, 0.6, (len(which), GIVEN, 1, 2)) * error
+        corners[rng.random(corners.shape[:3]) < 0.01] = np.nan
+        corners[rng.random(len(which)) < 0.3, 0] = np.nan  # C2 is asked for, too
+        corners[rng.random(len(which)) < 0.12, 4] = np.nan
+        lost = rng.random(len(which)) < 0.08
+        corners[lost, rng.integers(1, 4, lost.sum())] = np.nan
+        origin, axes, level, sound = frames(given, left)
+        kept = np.flatnonzero(sound)[:size]
+        local = lambda p: np.einsum("bkj,bij->bki", p[kept] - origin[kept, None], axes[kept]) / level[kept, None, None]
+        seen, target = local(given[:, : 4 * GIVEN]), local(points[:, TARGETS])
+        known, counts = np.isfinite(seen).all(2), np.isfinite(target).all(2)
+        levels = np.concatenate([np.where(known[..., None], seen, 0), known[..., None]], 2).reshape(len(kept), -1)
+        tensor = lambda v: torch.from_numpy(v.astype(np.float32))
+        return dict(levels=tensor(levels), target=tensor(np.where(counts[..., None], target, 0)), counts=tensor(counts))
 
 
 def loss_of(net, batch):
@@ -112,20 +130,26 @@ def loss_of(net, batch):
     return loss, dict(off=float((squared.detach().sqrt() * counts).sum() / counts.sum())), len(counts)
 
 
-def validate(net, necks: list[np.ndarray]) -> dict:
-    """Errors in hundredths of a level and how many truths lie inside the 90 % circle, for C7 and for C2."""
-    batch = batch_of(np.random.default_rng(3), necks, 1500)
+def validate(net, necks: Necks) -> dict:
+    """Errors in level heights, how many truths lie inside the 90 % circle, how alike C7's corners err, and its slope's error."""
+    batch = necks.batch(np.random.default_rng(3), 2000)
     with torch.no_grad():
         out = net(batch["levels"]).view(-1, LOCATED, 3)
-    off = (out[..., :2] - batch["target"]).norm(dim=-1)
+    error = out[..., :2] - batch["target"]
+    off, use = error.norm(dim=-1), batch["counts"] > 0.5
     inside = off < 2.146 * torch.exp(out[..., 2])
-    use = batch["counts"] > 0.5
     part = lambda v, rows, s: round(float(v[:, s][rows[:, None] & use[:, s]].float().mean()), 4)
     every = torch.ones(len(off), dtype=torch.bool)
     hidden_c2 = batch["levels"][:, 2] < 0.5
+    whole = use[:, 4:8].all(1)
+    standard = (error / torch.exp(out[..., 2:]))[whole][:, 4:8]  # [N, 4, 2]
+    alike = np.mean([np.corrcoef(standard[:, :, axis].T)[np.triu_indices(4, 1)].mean() for axis in range(2)])
+    angle = lambda v: torch.rad2deg(torch.atan2(v[:, 6, 1] - v[:, 4, 1], v[:, 6, 0] - v[:, 4, 0]))
+    slope = (angle(out[..., :2]) - angle(batch["target"]))[whole].abs().mean()
     return dict(
         c7=part(off, every, slice(4, 8)), c7_inside=part(inside, every, slice(4, 8)), lamina=part(off, every, slice(8, 10)),
         c2=part(off, hidden_c2, slice(0, 4)), c2_inside=part(inside, hidden_c2, slice(0, 4)),
+        correlation=round(float(alike), 3), c7_slope=round(float(slope), 2),
     )
 
 
@@ -133,8 +157,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=Path, action="append", required=True, help="folder of truth files; may be repeated")
     parser.add_argument("--work", type=Path, required=True, help="where checkpoints and logs go")
-    parser.add_argument("--necks", type=int, default=600000, help="length of the training; the learning rate falls to its end")
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--necks", type=int, default=3000000, help="length of the training; the learning rate falls to its end")
+    parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=0, help="unused: there are no pictures to read")
@@ -147,8 +171,9 @@ def main() -> None:
     net = Locator()
     loop = Loop(net, args.work, args.necks, args.rate, decay=0.05)
     rng = np.random.default_rng([args.seed, loop.seen])
-    batches = iter(lambda: batch_of(rng, train, args.batch), None)
-    loop.run(batches, lambda batch: loss_of(net, batch), lambda judged: validate(judged, held), every=60.0)
+    necks, unseen = Necks(train), Necks(held)
+    batches = iter(lambda: necks.batch(rng, args.batch), None)
+    loop.run(batches, lambda batch: loss_of(net, batch), lambda judged: validate(judged, unseen), every=60.0)
 
 
 if __name__ == "__main__":

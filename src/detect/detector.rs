@@ -11,7 +11,7 @@ use super::DetectError;
 use super::column::{Column, Stance};
 use super::global::{BEYOND_EDGE, Global};
 use super::locate::Locator;
-use super::merge::merge;
+use super::merge::{merge, steadied};
 use super::refine::{Opinion, Specialist, marks};
 
 /// A specialist that is surer than this that its patch does not show what it was promised has no say.
@@ -20,6 +20,9 @@ const MOST_ABSENT: f64 = 0.5;
 const LEAST_ALONE: f64 = 0.35;
 /// A specialist that places the body further than this from where it was promised, in level heights, took a neighbour for it.
 const FARTHEST: f64 = 0.55;
+
+/// A C7 whose corners are known to less than this, in level heights (about a millimetre), is hardly shown.
+const HARDLY_SHOWN: f64 = 0.06;
 
 /// Finds the landmarks of a film.
 pub struct Detector {
@@ -78,21 +81,19 @@ impl Detector {
         let mut neck = Neck::of(&detection.keypoints, film);
         // C7 last: where it must lie is better known once C2–C6 are.
         self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
-        let located = match &mut self.locator {
-            Some(locator) => locator.locate(&neck.keypoints())?,
-            None => Vec::new(),
-        };
+        if let Some(locator) = &mut self.locator {
+            neck.expect(&locator.locate(&neck.keypoints())?, locator.correlation());
+        }
         let missing_c2 = neck.column().stance(Vertebra::C2).is_none();
-        neck.place(&located);
         self.refine(film, &mut neck, |level| level == Vertebra::C7 || (missing_c2 && level == Vertebra::C2))?;
-        detection.keypoints = neck.keypoints();
+        detection.keypoints = Keypoints::new(neck.steadied());
         detection.disputed = neck.disputed();
         Ok(detection)
     }
 
     fn refine(&mut self, film: &GrayImage, neck: &mut Neck, due: impl Fn(Vertebra) -> bool) -> Result<(), DetectError> {
         for (levels, specialist) in &mut self.specialists {
-            let column = neck.column();
+            let column = Column::of(&Keypoints::new(neck.steadied()));
             let wanted: Vec<(Vertebra, Stance)> = levels
                 .iter()
                 .filter(|level| due(**level))
@@ -115,8 +116,9 @@ impl Detector {
 /// What is known of a neck so far.
 struct Neck {
     landmarks: [Option<Landmark>; LANDMARKS],
-    /// Where C2 and C7 must lie by the others, for levels that the film was not seen to show.
+    /// Where C2 and C7 must lie by the others, and how alike the landmarks of one level err there.
     expected: [Option<Landmark>; LANDMARKS],
+    alike: f64,
     disputed: [bool; LANDMARKS],
     size: (f64, f64),
 }
@@ -130,7 +132,7 @@ impl Neck {
             }
         }
         let size = (film.width() as f64, film.height() as f64);
-        Self { landmarks, expected: [None; LANDMARKS], disputed: [false; LANDMARKS], size }
+        Self { landmarks, expected: [None; LANDMARKS], alike: 0.0, disputed: [false; LANDMARKS], size }
     }
 
     fn keypoints(&self) -> Keypoints {
@@ -154,22 +156,36 @@ impl Neck {
         })
     }
 
-    /// Takes in where the locator expects C2 and C7: what was found is made surer by it, what was not stays unfound.
-    fn place(&mut self, located: &[(LandmarkId, Landmark)]) {
+    /// Takes in where the locator expects C2 and C7.
+    fn expect(&mut self, located: &[(LandmarkId, Landmark)], alike: f64) {
+        self.alike = alike;
         for (id, expected) in located {
-            let Some(index) = id.index() else { continue };
-            let (Some(slot), Some(note)) = (self.landmarks.get_mut(index), self.expected.get_mut(index)) else {
-                continue;
-            };
-            *note = Some(*expected);
-            // C2 was seen and refined; the locator only helps where the film has little to say.
-            let Some(found) = slot.as_mut().filter(|_| id.vertebra() == Vertebra::C7) else { continue };
-            let merged = merge(*expected, *found);
-            if !merged.disputed {
-                // It is still the film's landmark: the locator has no confidence of its own.
-                *found = Landmark { confidence: found.confidence, stage: found.stage, ..merged.landmark };
+            if let Some(slot) = id.index().and_then(|i| self.expected.get_mut(i)) {
+                *slot = Some(*expected);
             }
         }
+    }
+
+    /// The landmarks, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.
+    fn steadied(&self) -> [Option<Landmark>; LANDMARKS] {
+        let mut landmarks = self.landmarks;
+        let at =
+            |of: &[Option<Landmark>; LANDMARKS], id: LandmarkId| id.index().and_then(|i| of.get(i).copied().flatten());
+        let (ids, known): (Vec<LandmarkId>, Vec<_>) = marks(Vertebra::C7)
+            .into_iter()
+            .filter_map(|id| Some((id, (at(&self.landmarks, id)?, at(&self.expected, id)?))))
+            .unzip();
+        let corners: Vec<f64> = known.iter().take(4).map(|(found, _)| found.covariance.sigma()).collect();
+        let mean = corners.iter().sum::<f64>() / corners.len().max(1) as f64;
+        let Some(level) = self.column().level().filter(|level| mean > HARDLY_SHOWN * level) else { return landmarks };
+        let Some(steady) = steadied(&known, self.alike) else { return landmarks };
+        tracing::debug!(spread = mean / level, "C7 steadied by the locator");
+        for (id, landmark) in ids.into_iter().zip(steady) {
+            if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
+                *slot = Some(landmark);
+            }
+        }
+        landmarks
     }
 
     /// Takes in what a specialist says of `level`, which was promised to stand like `stance`.

@@ -99,6 +99,11 @@ impl Locator {
         self.engine.facts()
     }
 
+    /// How alike the landmarks of one vertebra err.
+    pub(super) const fn correlation(&self) -> f64 {
+        self.model.correlation
+    }
+
     /// Where the landmarks of its targets must lie; empty where too few levels were found.
     ///
     /// # Errors

@@ -5,6 +5,9 @@
 //! covariances are mixed with the weight that leaves the smallest spread. With spreads of like shape that is the better of the two;
 //! where one is sharp across an end-plate and the other along it, each gives what it knows.
 //!
+//! What the locator reckons is different: it saw no film, so its errors are its own, and its landmarks of one vertebra err alike.
+//! [`steadied`] takes it as what was known before the film was looked at (Bayes).
+//!
 //! Estimates further apart than their spreads allow are not mixed at all: the one that is kept is widened until the other is
 //! no surprise, and the landmark is disputed.
 
@@ -42,6 +45,69 @@ pub(super) fn merge(first: Landmark, second: Landmark) -> Merged {
         .filter_map(|step| better(f64::from(step) / f64::from(STEPS)))
         .min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
     Merged { landmark: best.map_or(second, |(_, _, landmark)| landmark), disputed: false }
+}
+
+/// A landmark that was found, and what was known of its place before.
+pub(super) type Known = (Landmark, Landmark);
+
+/// The found landmarks of one vertebra, each steadied by what the locator reckons, whose errors along each axis have the correlation
+/// `alike` among each other; `None` where the two contradict each other.
+///
+/// With the prior covariance P = D + ρssᵀ (D diagonal, s the spreads, ρ = `alike`) and the found variances R the posterior is
+/// z − R(P + R)⁻¹(z − m). A diagonal plus one outer product has an inverse in closed form (Sherman & Morrison 1950).
+pub(super) fn steadied(known: &[Known], alike: f64) -> Option<Vec<Landmark>> {
+    let axis = |of: fn(PointPx) -> f64, variance: fn(Covariance) -> f64| {
+        let one = |(found, reckoned): &Known| Reckoned {
+            apart: of(found.position) - of(reckoned.position),
+            found: variance(found.covariance),
+            prior: variance(reckoned.covariance),
+        };
+        posterior(&known.iter().map(one).collect::<Vec<_>>(), alike)
+    };
+    let (x, y) = (axis(|p| p.x, |c| c.xx)?, axis(|p| p.y, |c| c.yy)?);
+    let surprise = (x.surprise + y.surprise) / (2 * known.len()).max(1) as f64;
+    (surprise <= DISPUTED / 2.0).then(|| {
+        let one = |((found, _), (x, y)): (&Known, (&(f64, f64), &(f64, f64)))| {
+            let c = found.covariance;
+            let narrowed = ((x.1 / c.xx) * (y.1 / c.yy)).sqrt();
+            Landmark {
+                position: PointPx::new(found.position.x + x.0, found.position.y + y.0),
+                covariance: Covariance { xx: x.1, xy: c.xy * narrowed, yy: y.1 },
+                ..*found
+            }
+        };
+        known.iter().zip(x.moves.iter().zip(&y.moves)).map(one).collect()
+    })
+}
+
+/// One coordinate of one landmark: found minus reckoned, and the two variances.
+struct Reckoned {
+    apart: f64,
+    found: f64,
+    prior: f64,
+}
+
+struct Posterior {
+    /// How far each coordinate moves from where it was found, and its variance then.
+    moves: Vec<(f64, f64)>,
+    /// (z − m)ᵀ (P + R)⁻¹ (z − m).
+    surprise: f64,
+}
+
+fn posterior(known: &[Reckoned], alike: f64) -> Option<Posterior> {
+    let own = |k: &Reckoned| (1.0 - alike) * k.prior + k.found;
+    if !known.iter().all(|k| k.found > 0.0 && k.prior > 0.0 && own(k).is_finite()) {
+        return None;
+    }
+    let total = |f: &dyn Fn(&Reckoned) -> f64| known.iter().map(f).sum::<f64>();
+    let shared = alike / (1.0 + alike * total(&|k| k.prior / own(k)));
+    let pull = shared * total(&|k| k.prior.sqrt() * k.apart / own(k));
+    let weighed = |k: &Reckoned| (k.apart - k.prior.sqrt() * pull) / own(k);
+    let moves = known.iter().map(|k| {
+        let inverse = 1.0 / own(k) - shared * k.prior / (own(k) * own(k));
+        (-k.found * weighed(k), k.found - k.found * k.found * inverse)
+    });
+    Some(Posterior { moves: moves.collect(), surprise: total(&|k| k.apart * weighed(k)) })
 }
 
 /// Covariance intersection with the weight `w` of the second.
@@ -132,6 +198,55 @@ mod tests {
         let flat = landmark(1.0, 1.0, Covariance { xx: 0.0, xy: 0.0, yy: 0.0 }, Stage::Global);
         let nan = landmark(2.0, 2.0, Covariance::isotropic(f64::NAN), Stage::Refined);
         assert_eq!(merge(flat, nan).landmark.position, nan.position);
+    }
+
+    /// Four corners 20 by 15 about (`x`, `y`), tilted, each with its own error, of spread `sigma`.
+    fn quad(x: f64, y: f64, tilt: f64, errors: [f64; 4], sigma: f64) -> Vec<Landmark> {
+        let corners = [(-10.0, -7.5), (-10.0, 7.5), (10.0, -7.5), (10.0, 7.5)];
+        let at = |((u, v), e): ((f64, f64), f64)| {
+            let (s, c) = f64::sin_cos(tilt);
+            landmark(x + c * u - s * v, y + s * u + c * v + e, Covariance::isotropic(sigma), Stage::Refined)
+        };
+        corners.into_iter().zip(errors).map(at).collect()
+    }
+
+    fn tilt(body: &[Landmark]) -> f64 {
+        let v = body[2].position.from(body[0].position);
+        v.y.atan2(v.x)
+    }
+
+    #[test]
+    fn a_hardly_seen_body_takes_its_place_from_the_film_and_its_tilt_from_the_column() {
+        let found = quad(103.0, 102.0, 0.0, [2.5, 0.0, -2.5, 0.0], 3.0);
+        let reckoned = quad(100.0, 100.0, 0.1, [0.0; 4], 3.0);
+        let known: Vec<Known> = found.iter().copied().zip(reckoned.iter().copied()).collect();
+        let steady = steadied(&known, 0.95).unwrap();
+        let centre = |b: &[Landmark]| b.iter().map(|l| l.position.x).sum::<f64>() / 4.0;
+        assert!((tilt(&found) + 0.245).abs() < 0.01 && (tilt(&steady) - 0.1).abs() < 0.03, "{}", tilt(&steady));
+        assert!((101.5..103.0).contains(&centre(&steady)), "{}", centre(&steady));
+        assert!(steady.iter().all(|l| l.covariance.sigma() < 2.5));
+    }
+
+    #[test]
+    fn a_clearly_seen_body_stays_where_it_is_and_a_contradiction_changes_nothing() {
+        let reckoned = quad(100.0, 100.0, 0.1, [0.0; 4], 3.0);
+        let know = |found: Vec<Landmark>| found.into_iter().zip(reckoned.clone()).collect::<Vec<Known>>();
+        let clear = know(quad(103.0, 102.0, 0.0, [0.0; 4], 0.1));
+        for (steady, (found, _)) in steadied(&clear, 0.8).unwrap().iter().zip(&clear) {
+            assert!(steady.position.distance(found.position) < 0.05);
+        }
+        assert!(steadied(&know(quad(140.0, 100.0, 0.0, [0.0; 4], 1.0)), 0.8).is_none());
+        let none = know(quad(100.0, 100.0, 0.0, [0.0; 4], 0.0));
+        assert!(steadied(&none, 0.8).is_none(), "a spread that is none is no spread");
+    }
+
+    #[test]
+    fn without_correlation_it_is_the_mean_weighed_by_inverse_variances() {
+        let known = [Reckoned { apart: 4.0, found: 1.0, prior: 3.0 }, Reckoned { apart: -2.0, found: 2.0, prior: 2.0 }];
+        let p = posterior(&known, 0.0).unwrap();
+        assert!((p.moves[0].0 + 1.0).abs() < 1e-12 && (p.moves[0].1 - 0.75).abs() < 1e-12);
+        assert!((p.moves[1].0 - 1.0).abs() < 1e-12 && (p.moves[1].1 - 1.0).abs() < 1e-12);
+        assert!((p.surprise - 5.0).abs() < 1e-12);
     }
 
     fn spread() -> impl Strategy<Value = Covariance> {

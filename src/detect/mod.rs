@@ -5,8 +5,8 @@
 //!   └─── view (column at the scale of training) ─ the same again ──────────────────┴─ the better chain ─ landmarks (global)
 //!                                                                                                          │
 //! film ─ patch (C2; C3…C6: each upright, full resolution) ─ specialist ─ modes ─ body ───────────────── merge
-//!                                          C2–C6 ─ locator ─ where C7 must lie, seen or not ────────────── merge
-//! film ─ patch (C7) ─ specialist ─ modes ─ body ──────────────────────────────────────────────────────── merge ─ Detection
+//!                                          C2–C6 ─ locator ─ where C7 must lie, seen or not ─┐             │
+//! film ─ patch (C7) ─ specialist ─ modes ─ body ─────────────────────────────────────────────┴────────── merge ─ Detection
 //! ```
 //!
 //! A heatmap may have several modes: the same corner one level higher or lower looks much alike. Nothing here ever averages

@@ -80,8 +80,13 @@ mod tests {
         };
         let bodies = Manifest { refiner_body: Some(refiner("refiner_body")), ..alone.clone() };
         assert_eq!(names(&bodies), ["first look only", "global model only", WHOLE]);
-        let locator =
-            LocatorModel { model: model("locator"), output: "places".into(), landmarks: vec![], sigma_factor: 1.0 };
+        let locator = LocatorModel {
+            model: model("locator"),
+            output: "places".into(),
+            landmarks: vec![],
+            sigma_factor: 1.0,
+            correlation: 0.8,
+        };
         let whole = Manifest { refiner_c7: Some(refiner("refiner_c7")), locator: Some(locator), ..bodies };
         let rows = ["first look only", "global model only", "C3–C6 refined only", "specialists, no locator", WHOLE];
         assert_eq!(names(&whole), rows);

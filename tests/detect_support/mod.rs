@@ -14,11 +14,11 @@ use sagitta::inference::manifest::{
     Decoder, DetectorModel, Heatmaps, LocatorModel, Model, Normalisation, PatchFrame, Quality, RefinerModel, SecondPass,
 };
 
-pub const SIDE: usize = 512;
-pub const MAP: usize = 256;
-pub const ABSENT: f64 = 11.09;
+pub(crate) const SIDE: usize = 512;
+pub(crate) const MAP: usize = 256;
+pub(crate) const ABSENT: f64 = 11.09;
 
-pub fn model() -> DetectorModel {
+pub(crate) fn model() -> DetectorModel {
     let spec = |name: &str, shape: &[usize]| TensorSpec { name: name.into(), shape: shape.to_vec() };
     DetectorModel {
         model: Model {
@@ -50,33 +50,33 @@ pub fn model() -> DetectorModel {
 
 /// What the fake paints beside the truth.
 #[derive(Default, Clone)]
-pub struct Mischief {
+pub(crate) struct Mischief {
     /// For these channels the landmark four channels further on (the level below) is painted too, with this much more mass.
-    pub level_below: Vec<(usize, f32)>,
+    pub(crate) level_below: Vec<(usize, f32)>,
     /// The answer holds a number that is not finite.
-    pub broken: bool,
+    pub(crate) broken: bool,
     /// These channels are painted this far off, in pixels of the map.
-    pub shifted: Vec<(usize, (f64, f64))>,
+    pub(crate) shifted: Vec<(usize, (f64, f64))>,
     /// These channels are not painted.
-    pub blind: Vec<usize>,
+    pub(crate) blind: Vec<usize>,
     /// The spread of what is painted, where not that of training.
-    pub sigma: Option<f64>,
+    pub(crate) sigma: Option<f64>,
 }
 
-pub struct Painter {
-    pub model: DetectorModel,
-    pub facts: Facts,
-    pub mischief: Mischief,
-    pub runs: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+pub(crate) struct Painter {
+    pub(crate) model: DetectorModel,
+    pub(crate) facts: Facts,
+    pub(crate) mischief: Mischief,
+    pub(crate) runs: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// The grey value of landmark `k`'s disc, as a share of white.
-pub fn level(k: usize) -> f32 {
+pub(crate) fn level(k: usize) -> f32 {
     (k as f32 + 2.0) / 40.0
 }
 
 /// The centre of the disc of landmark `k` on a tensor: the mean of the pixels whose whole neighbourhood has its grey.
-pub fn find(input: &[f32], side: usize, k: usize) -> Option<(f64, f64)> {
+pub(crate) fn find(input: &[f32], side: usize, k: usize) -> Option<(f64, f64)> {
     let same = |i: usize| (input[i] - level(k)).abs() < 0.004;
     let (mut n, mut sx, mut sy) = (0.0, 0.0, 0.0);
     for y in 1..side - 1 {
@@ -91,7 +91,7 @@ pub fn find(input: &[f32], side: usize, k: usize) -> Option<(f64, f64)> {
 }
 
 /// Paints a Gaussian of logits with its peak at (`x`, `y`) of the map.
-pub fn paint(map: &mut [f32], side: usize, (x, y): (f64, f64), sigma: f64, peak: f32) {
+pub(crate) fn paint(map: &mut [f32], side: usize, (x, y): (f64, f64), sigma: f64, peak: f32) {
     for (i, value) in map.iter_mut().enumerate() {
         let (u, v) = ((i % side) as f64 + 0.5 - x, (i / side) as f64 + 0.5 - y);
         *value = value.max(peak - ((u * u + v * v) / (2.0 * sigma * sigma)) as f32);
@@ -140,7 +140,7 @@ impl Engine for Painter {
 }
 
 /// The landmarks of a plain neck: levels `height` apart down a slight curve, facing left or right.
-pub fn neck(top: PointPx, height: f64, facing: Facing) -> Vec<PointPx> {
+pub(crate) fn neck(top: PointPx, height: f64, facing: Facing) -> Vec<PointPx> {
     LandmarkId::all()
         .map(|id| {
             let v = id.vertebra() as usize as f64;
@@ -160,7 +160,7 @@ pub fn neck(top: PointPx, height: f64, facing: Facing) -> Vec<PointPx> {
         .collect()
 }
 
-pub fn film(width: usize, height: usize, landmarks: &[PointPx], radius: f64) -> GrayImage {
+pub(crate) fn film(width: usize, height: usize, landmarks: &[PointPx], radius: f64) -> GrayImage {
     let mut pixels = vec![0_u16; width * height];
     // White in a corner, so that the stretched grey values are the painted ones.
     for y in 0..height / 40 {
@@ -187,7 +187,7 @@ pub fn film(width: usize, height: usize, landmarks: &[PointPx], radius: f64) -> 
     GrayImage::new(width, height, pixels).unwrap()
 }
 
-pub fn detector(mischief: Mischief) -> (Detector, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+pub(crate) fn detector(mischief: Mischief) -> (Detector, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     let runs = std::sync::Arc::default();
     let facts =
         Facts { role: "detector".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "0".repeat(64) };
@@ -195,12 +195,12 @@ pub fn detector(mischief: Mischief) -> (Detector, std::sync::Arc<std::sync::atom
     (Detector::new(Box::new(engine), model()).unwrap(), runs)
 }
 
-pub const PATCH: usize = 128;
-pub const PATCH_MAP: usize = 64;
+pub(crate) const PATCH: usize = 128;
+pub(crate) const PATCH_MAP: usize = 64;
 const FRAME: PatchFrame = PatchFrame { level_height: 46.0 / 128.0, behind: 0.45 };
 
 /// A specialist that takes `batch` patches at a time.
-pub fn specialist_model(batch: usize) -> RefinerModel {
+pub(crate) fn specialist_model(batch: usize) -> RefinerModel {
     let spec = |name: &str, shape: &[usize]| TensorSpec { name: name.into(), shape: shape.to_vec() };
     let whole = model();
     RefinerModel {
@@ -233,15 +233,15 @@ pub fn specialist_model(batch: usize) -> RefinerModel {
 }
 
 /// Finds the level that stands where its patch should show one.
-pub struct Specialist {
-    pub model: RefinerModel,
-    pub facts: Facts,
+pub(crate) struct Specialist {
+    pub(crate) model: RefinerModel,
+    pub(crate) facts: Facts,
     /// It says that it does not see what it was promised.
-    pub refuses: bool,
+    pub(crate) refuses: bool,
 }
 
 impl Specialist {
-    pub fn boxed(batch: usize, refuses: bool) -> Box<Self> {
+    pub(crate) fn boxed(batch: usize, refuses: bool) -> Box<Self> {
         let facts = Facts {
             role: "refiner_body".into(),
             provider: "fake".into(),
@@ -296,13 +296,13 @@ impl Engine for Specialist {
 }
 
 /// Says that C7 lies below C6 as C6 below C5, give or take a tenth of a level.
-pub struct Straight {
-    pub model: LocatorModel,
-    pub facts: Facts,
+pub(crate) struct Straight {
+    pub(crate) model: LocatorModel,
+    pub(crate) facts: Facts,
 }
 
 impl Straight {
-    pub fn boxed() -> Box<Self> {
+    pub(crate) fn boxed() -> Box<Self> {
         let spec = |name: &str, shape: &[usize]| TensorSpec { name: name.into(), shape: shape.to_vec() };
         let landmarks: Vec<String> = LandmarkId::all()
             .filter(|id| id.vertebra().name() == "C7")
@@ -314,7 +314,10 @@ impl Straight {
         let model = Model { role: "locator", signature, ..model().model };
         let facts =
             Facts { role: "locator".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "2".repeat(64) };
-        Box::new(Self { model: LocatorModel { model, output: "places".into(), landmarks, sigma_factor: 1.0 }, facts })
+        Box::new(Self {
+            model: LocatorModel { model, output: "places".into(), landmarks, sigma_factor: 1.0, correlation: 0.8 },
+            facts,
+        })
     }
 }
 

@@ -142,6 +142,8 @@ pub struct LocatorModel {
     pub landmarks: Vec<String>,
     /// Calibration of the spread: fitted on held-out phantoms.
     pub sigma_factor: f64,
+    /// How alike the landmarks of one vertebra err along each axis, 0…1: it is rather misplaced than misshapen.
+    pub correlation: f64,
 }
 
 /// Grey values are stretched so that two quantiles of the film become two numbers, and clipped there.

@@ -73,6 +73,7 @@ struct RawLocator {
     output: String,
     landmarks: Vec<String>,
     sigma_factor: f64,
+    correlation: f64,
 }
 
 #[derive(Deserialize)]
@@ -233,12 +234,14 @@ impl RawLocator {
         unique(&self.landmarks, "landmarks")?;
         let sane = (0.01..=100.0).contains(&self.sigma_factor);
         require(sane, "sigma_factor", "must lie in 0.01…100")?;
+        require((0.0..1.0).contains(&self.correlation), "correlation", "must lie in 0…1, 1 excluded")?;
         let Self { file, sha256, licence, trained_on, .. } = self;
         Ok(LocatorModel {
             model: Card { role, file, sha256, licence, trained_on }.validate(folder, self.input, self.outputs)?,
             output: self.output,
             landmarks: self.landmarks,
             sigma_factor: self.sigma_factor,
+            correlation: self.correlation,
         })
     }
 }
