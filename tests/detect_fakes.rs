@@ -10,7 +10,7 @@ mod detect_support;
 
 use detect_support::{Mischief, Painter, detector, film, model, neck};
 use sagitta::detect::{DetectError, Detector, View, see};
-use sagitta::domain::anatomy::{Facing, LandmarkId};
+use sagitta::domain::anatomy::Facing;
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::PointPx;
 use sagitta::domain::radiograph::GrayImage;
