@@ -67,16 +67,18 @@ pub(super) fn steadied(known: &[Known], alike: f64) -> Option<Vec<Landmark>> {
     let (x, y) = (axis(|p| p.x, |c| c.xx)?, axis(|p| p.y, |c| c.yy)?);
     let surprise = (x.surprise + y.surprise) / (2 * known.len()).max(1) as f64;
     (surprise <= DISPUTED / 2.0).then(|| {
-        let one = |((found, _), (x, y)): (&Known, (&(f64, f64), &(f64, f64)))| {
+        let moves = x.moves.iter().zip(&y.moves);
+        let mut steady = Vec::with_capacity(known.len());
+        for ((found, _), (&(dx, xx), &(dy, yy))) in known.iter().zip(moves) {
             let c = found.covariance;
-            let narrowed = ((x.1 / c.xx) * (y.1 / c.yy)).sqrt();
-            Landmark {
-                position: PointPx::new(found.position.x + x.0, found.position.y + y.0),
-                covariance: Covariance { xx: x.1, xy: c.xy * narrowed, yy: y.1 },
+            let narrowed = ((xx / c.xx) * (yy / c.yy)).sqrt();
+            steady.push(Landmark {
+                position: PointPx::new(found.position.x + dx, found.position.y + dy),
+                covariance: Covariance { xx, xy: c.xy * narrowed, yy },
                 ..*found
-            }
-        };
-        known.iter().zip(x.moves.iter().zip(&y.moves)).map(one).collect()
+            });
+        }
+        steady
     })
 }
 

@@ -123,7 +123,7 @@ mod tests {
             let p = PointPx::new(x, y);
             prop_assert!(patch.to_film(patch.to_patch(p)).distance(p) < 1e-6);
             // The variance along a line is that of the line on the film.
-            let c = Covariance { xx, xy: r * (xx * yy as f64).sqrt(), yy };
+            let c = Covariance { xx, xy: r * f64::sqrt(xx * yy), yy };
             let film = patch.spread_to_film(c);
             let (o, e) = (patch.to_film(PointPx::new(0.0, 0.0)), patch.to_film(PointPx::new(0.6, 0.8)));
             let v = e.from(o);
