@@ -25,6 +25,7 @@ use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::geometry::PixelSpacing;
 use crate::domain::radiograph::{GrayImage, Radiograph};
 use crate::domain::report::{Assessment, EngineFacts, Measurements, Report, ReportId, Source, Timing, Verdict};
+use crate::inference::engine::Facts;
 use crate::measure;
 
 /// Hexadecimal digits of a report id and of a pseudonym: 128 and 64 bits of a hash.
@@ -80,10 +81,12 @@ impl Pipeline {
     /// without one, patient and study stay out of the report.
     pub fn new(settings: Settings, pseudonyms: Option<[u8; 32]>, detector: Detector) -> Self {
         let facts = detector.facts();
+        // All models run on one provider; the first is the global model, which is always there.
+        let of_global = |tell: fn(&Facts) -> &String| facts.first().map_or_else(String::new, |f| tell(f).clone());
         let engine = EngineFacts {
-            provider: facts.provider.clone(),
-            precision: facts.precision.clone(),
-            models: vec![(facts.role.clone(), facts.sha256.clone())],
+            provider: of_global(|f| &f.provider),
+            precision: of_global(|f| &f.precision),
+            models: facts.iter().map(|f| (f.role.clone(), f.sha256.clone())).collect(),
         };
         Self { settings, pseudonyms, detector, engine }
     }

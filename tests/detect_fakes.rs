@@ -6,170 +6,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod detect_support;
+
+use detect_support::{Mischief, Painter, detector, film, model, neck};
 use sagitta::detect::{DetectError, Detector, View, see};
-use sagitta::domain::anatomy::{Facing, LandmarkId};
+use sagitta::domain::anatomy::Facing;
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::PointPx;
 use sagitta::domain::radiograph::GrayImage;
-use sagitta::inference::engine::{Engine, EngineError, Facts, Outputs, Signature, Tensor, TensorSpec};
-use sagitta::inference::manifest::{Decoder, Heatmaps, Model, Normalisation, Quality, SecondPass};
-
-const SIDE: usize = 512;
-const MAP: usize = 256;
-const ABSENT: f64 = 11.09;
-
-fn model() -> Model {
-    let spec = |name: &str, shape: &[usize]| TensorSpec { name: name.into(), shape: shape.to_vec() };
-    Model {
-        role: "detector",
-        path: "fake.onnx".into(),
-        sha256: "0".repeat(64),
-        licence: "Apache-2.0".into(),
-        trained_on: "nothing".into(),
-        signature: Signature {
-            input: spec("image", &[1, 1, SIDE, SIDE]),
-            outputs: vec![spec("heatmaps", &[1, 34, MAP, MAP]), spec("quality", &[1, 5])],
-        },
-        normalisation: Normalisation { low_quantile: 0.0, high_quantile: 1.0, black: 0.0, white: 1.0 },
-        heatmaps: Heatmaps {
-            output: "heatmaps".into(),
-            landmarks: LandmarkId::all().map(|id| format!("{}.{}", id.vertebra().name(), id.part())).collect(),
-            decoder: Decoder::Softmax { absent_logit: Some(ABSENT) },
-            window: 6,
-            target_sigma: 1.5,
-            sigma_factor: 1.0,
-            sigma_floor: 0.2,
-        },
-        quality: Some(Quality { output: "quality".into(), lateral_cervical: 0, c7: [1, 2, 3], rotation: Some(4) }),
-        second_pass: Some(SecondPass { level_height: 0.092, upright: true, looks: 2, skip_within: 0.05 }),
-    }
-}
-
-/// What the fake paints beside the truth.
-#[derive(Default, Clone)]
-struct Mischief {
-    /// For these channels the landmark four channels further on (the level below) is painted too, with this much more mass.
-    level_below: Vec<(usize, f32)>,
-    /// The answer holds a number that is not finite.
-    broken: bool,
-}
-
-struct Painter {
-    model: Model,
-    facts: Facts,
-    mischief: Mischief,
-    runs: std::sync::Arc<std::sync::atomic::AtomicUsize>,
-}
-
-/// The grey value of landmark `k`'s disc, as a share of white.
-fn level(k: usize) -> f32 {
-    (k as f32 + 2.0) / 40.0
-}
-
-impl Painter {
-    /// The centre of the disc of landmark `k` on the tensor: the mean of the pixels whose whole neighbourhood has its grey.
-    fn find(input: &[f32], k: usize) -> Option<(f64, f64)> {
-        let same = |i: usize| (input[i] - level(k)).abs() < 0.004;
-        let (mut n, mut sx, mut sy) = (0.0, 0.0, 0.0);
-        for y in 1..SIDE - 1 {
-            for x in 1..SIDE - 1 {
-                let i = y * SIDE + x;
-                if same(i) && same(i - 1) && same(i + 1) && same(i - SIDE) && same(i + SIDE) {
-                    (n, sx, sy) = (n + 1.0, sx + x as f64 + 0.5, sy + y as f64 + 0.5);
-                }
-            }
-        }
-        (n >= 3.0).then(|| (sx / n, sy / n))
-    }
-}
-
-impl Engine for Painter {
-    fn signature(&self) -> &Signature {
-        &self.model.signature
-    }
-
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    fn run(&mut self, input: &Tensor) -> Result<Outputs, EngineError> {
-        self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let found: Vec<_> = (0..34).map(|k| Self::find(input.data(), k)).collect();
-        let mut maps = vec![-4.0_f32; 34 * MAP * MAP];
-        let mut paint = |k: usize, (x, y): (f64, f64), extra: f32| {
-            for (i, value) in maps[k * MAP * MAP..(k + 1) * MAP * MAP].iter_mut().enumerate() {
-                let (u, v) = ((i % MAP) as f64 + 0.5 - x / 2.0, (i / MAP) as f64 + 0.5 - y / 2.0);
-                *value = value.max(14.0 + extra - ((u * u + v * v) / (2.0 * 1.5 * 1.5)) as f32);
-            }
-        };
-        for (k, place) in found.iter().enumerate() {
-            if let Some(place) = place {
-                paint(k, *place, 0.0);
-            }
-        }
-        for &(k, extra) in &self.mischief.level_below {
-            if let Some(place) = found[k + 4] {
-                paint(k, place, extra);
-            }
-        }
-        if self.mischief.broken {
-            maps[7] = f32::NAN;
-        }
-        let neck = if found.iter().filter(|f| f.is_some()).count() > 8 { 4.0 } else { -4.0 };
-        let raw = vec![
-            ("quality".to_owned(), Tensor::new(vec![1, 5], vec![neck, 0.0, 3.0, 0.0, 7.5]).unwrap()),
-            ("heatmaps".to_owned(), Tensor::new(vec![1, 34, MAP, MAP], maps).unwrap()),
-        ];
-        Outputs::checked(&self.model.signature, raw)
-    }
-}
-
-/// The landmarks of a plain neck: levels `height` apart down a slight curve, facing left or right.
-fn neck(top: PointPx, height: f64, facing: Facing) -> Vec<PointPx> {
-    LandmarkId::all()
-        .map(|id| {
-            let v = id.vertebra() as usize as f64;
-            let (forward, down) = match id {
-                LandmarkId::Corner(_, c) => match c as usize {
-                    0 => (0.45, -0.37),
-                    1 => (0.45, 0.37),
-                    2 => (-0.45, -0.37),
-                    _ => (-0.45, 0.37),
-                },
-                LandmarkId::Spinolaminar(_, end) => (-1.35, if end as usize == 0 { -0.1 } else { 0.35 }),
-            };
-            let bend = -0.04 * (v - 2.5).powi(2);
-            let x = top.x + facing.sign() * height * (forward + bend);
-            PointPx::new(x, top.y + height * (v + down))
-        })
-        .collect()
-}
-
-fn film(width: usize, height: usize, landmarks: &[PointPx], radius: f64) -> GrayImage {
-    let mut pixels = vec![0_u16; width * height];
-    // White in a corner, so that the stretched grey values are the painted ones.
-    for y in 0..height / 40 {
-        pixels[y * width..y * width + width / 40].fill(65_535);
-    }
-    for (k, p) in landmarks.iter().enumerate() {
-        for y in (p.y - radius).max(0.0) as usize..((p.y + radius) as usize + 1).min(height) {
-            for x in (p.x - radius).max(0.0) as usize..((p.x + radius) as usize + 1).min(width) {
-                if PointPx::new(x as f64 + 0.5, y as f64 + 0.5).distance(*p) <= radius {
-                    pixels[y * width + x] = (level(k) * 65_535.0) as u16;
-                }
-            }
-        }
-    }
-    GrayImage::new(width, height, pixels).unwrap()
-}
-
-fn detector(mischief: Mischief) -> (Detector, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
-    let runs = std::sync::Arc::default();
-    let facts =
-        Facts { role: "detector".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "0".repeat(64) };
-    let engine = Painter { model: model(), facts, mischief, runs: std::sync::Arc::clone(&runs) };
-    (Detector::new(Box::new(engine), model()).unwrap(), runs)
-}
+use sagitta::inference::engine::{EngineError, Facts};
+use sagitta::inference::manifest::Normalisation;
 
 #[test]
 fn every_landmark_comes_back_to_its_place_on_films_of_any_size_and_side() {
@@ -254,7 +100,7 @@ fn an_engine_that_does_not_fit_its_manifest_is_refused() {
     let painter =
         || Painter { model: model(), facts: facts.clone(), mischief: Mischief::default(), runs: Default::default() };
     let mut other = model();
-    other.signature.outputs.pop();
+    other.model.signature.outputs.pop();
     assert!(matches!(Detector::new(Box::new(painter()), other), Err(DetectError::Mismatch(_))));
     let mut misspelt = model();
     misspelt.heatmaps.landmarks[3] = "C2.postero_interior".into();

@@ -17,7 +17,7 @@ use sagitta::phantom::case::{Blemish, Case, Difficulty, Recipe};
 
 fn detector() -> Detector {
     let model = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models")).unwrap().detector;
-    let engine = Runtime::load(None).unwrap().engine(&model, &Settings::default()).unwrap();
+    let engine = Runtime::load(None).unwrap().engine(&model.model, &Settings::default()).unwrap();
     Detector::new(Box::new(engine), model).unwrap()
 }
 

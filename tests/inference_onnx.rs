@@ -60,7 +60,7 @@ sigma_floor = 0.1
 #[test]
 fn the_model_computes_and_its_answers_are_checked() {
     let dir = folder(|m| m);
-    let model = Manifest::load(dir.path()).unwrap().detector;
+    let model = Manifest::load(dir.path()).unwrap().detector.model;
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
     let mut engine = runtime.engine(&model, &Settings { threads: 1, ..Settings::default() }).unwrap();
     let input = |value: f32| Tensor::new(vec![1, 1, 8, 8], vec![value; 64]).unwrap();
@@ -81,7 +81,7 @@ fn the_model_computes_and_its_answers_are_checked() {
 #[test]
 fn a_provider_that_is_not_there_is_an_error_and_never_the_cpu_in_silence() {
     let dir = folder(|m| m);
-    let model = Manifest::load(dir.path()).unwrap().detector;
+    let model = Manifest::load(dir.path()).unwrap().detector.model;
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
     for provider in [Provider::Cuda, Provider::TensorRt] {
         let engines = dir.path().join("engines");
@@ -94,7 +94,8 @@ fn a_provider_that_is_not_there_is_an_error_and_never_the_cpu_in_silence() {
 #[test]
 fn a_model_that_is_another_than_the_manifests_is_refused() {
     let runtime = Runtime::load(Some(&library(NEWEST))).unwrap();
-    let load = |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector, &Settings::default()).unwrap_err();
+    let load =
+        |dir: &Path| runtime.engine(&Manifest::load(dir).unwrap().detector.model, &Settings::default()).unwrap_err();
 
     let changed = folder(|m| m);
     fs::write(changed.path().join("tiny.onnx"), b"something else").unwrap();
@@ -157,7 +158,7 @@ fn a_library_that_cannot_be_used_is_an_error_that_says_what_to_do() {
 fn both_pinned_versions_load_and_agree() {
     if let Ok(version) = std::env::var(TOLD) {
         let dir = folder(|m| m);
-        let model = Manifest::load(dir.path()).unwrap().detector;
+        let model = Manifest::load(dir.path()).unwrap().detector.model;
         let runtime = Runtime::load(Some(&library(&version))).unwrap();
         let other = if version == NEWEST { OLDEST } else { NEWEST };
         assert!(matches!(Runtime::load(Some(&library(other))), Err(RuntimeError::AlreadyLoaded { .. })));
@@ -196,4 +197,73 @@ fn the_manifest_names_the_key_that_is_wrong() {
     assert!(error.contains("windwo") && error.contains("manifest.toml"), "{error}");
     let nowhere = Manifest::load(Path::new("/nonexistent")).unwrap_err().to_string();
     assert!(nowhere.contains("/nonexistent/manifest.toml") && nowhere.contains("[inference] models"), "{nowhere}");
+}
+
+/// The rest of the hierarchy, each entry with a file of its own.
+const HIERARCHY: &str = r#"
+[locator]
+file = "locator.onnx"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+licence = "Apache-2.0"
+trained_on = "nothing: a test"
+input = { name = "levels", shape = [1, 60] }
+outputs = [{ name = "places", shape = [1, 6] }]
+output = "places"
+landmarks = ["C7.antero_superior", "C7.postero_superior"]
+sigma_factor = 1.1
+correlation = 0.8
+
+[refiner_body]
+file = "refiner_body.onnx"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+licence = "Apache-2.0"
+trained_on = "nothing: a test"
+input = { name = "patch", shape = [4, 1, 128, 128] }
+outputs = [{ name = "maps", shape = [4, 2, 64, 64] }]
+normalisation = { low_quantile = 0.0, high_quantile = 1.0, black = 0.0, white = 1.0 }
+patch = { level_height = 0.36, behind = 0.45 }
+
+[refiner_body.heatmaps]
+output = "maps"
+landmarks = ["antero_superior", "antero_inferior"]
+decoder = "softmax"
+window = 5
+target_sigma = 1.5
+sigma_factor = 1.0
+sigma_floor = 0.3
+floors = [[0.4, 0.2], [0.5, 0.3]]
+"#;
+
+#[test]
+fn only_the_detector_is_needed_and_the_rest_of_the_hierarchy_is_read_where_it_is_named() {
+    let alone = Manifest::load(folder(|m| m).path()).unwrap();
+    assert!(alone.locator.is_none() && alone.refiner_c2.is_none());
+    assert!(alone.refiner_body.is_none() && alone.refiner_c7.is_none());
+    let whole = Manifest::load(folder(|m| m + HIERARCHY).path()).unwrap();
+    let (locator, body) = (whole.locator.unwrap(), whole.refiner_body.unwrap());
+    assert_eq!((locator.model.role, locator.landmarks.len(), locator.sigma_factor), ("locator", 2, 1.1));
+    assert_eq!((body.model.role, body.patch.behind), ("refiner_body", 0.45));
+    assert_eq!(body.heatmaps.floors, Some(vec![[0.4, 0.2], [0.5, 0.3]]));
+    assert!(whole.refiner_c2.is_none() && whole.refiner_c7.is_none());
+}
+
+#[test]
+fn a_specialist_or_a_locator_that_cannot_be_is_refused_by_its_key() {
+    let cases: [(&str, &str, &str); 9] = [
+        ("shape = [1, 60]", "shape = [1, 72]", "locator.input.shape"),
+        ("shape = [1, 6]", "shape = [1, 4]", "locator.landmarks"),
+        ("\"C7.postero_superior\"", "\"C7.antero_superior\"", "locator.landmarks"),
+        ("sigma_factor = 1.1", "sigma_factor = -1.0", "locator.sigma_factor"),
+        ("correlation = 0.8", "correlation = 1.0", "locator.correlation"),
+        ("shape = [4, 1, 128, 128]", "shape = [9, 1, 128, 128]", "refiner_body.input.shape"),
+        ("shape = [4, 2, 64, 64]", "shape = [1, 2, 64, 64]", "refiner_body.outputs"),
+        ("level_height = 0.36", "level_height = 3.6", "refiner_body.patch.level_height"),
+        ("[[0.4, 0.2], [0.5, 0.3]]", "[[0.4, 0.2]]", "refiner_body.heatmaps.floors"),
+    ];
+    for (right, wrong, key) in cases {
+        let changed = HIERARCHY.replacen(right, wrong, 1);
+        assert_ne!(changed, HIERARCHY, "{right}");
+        let error = Manifest::load(folder(|m| m + &changed).path()).unwrap_err();
+        assert!(matches!(&error, ManifestError::Invalid { key: named, .. } if named == key), "{wrong}: {error}");
+    }
 }

@@ -98,9 +98,14 @@ def _smooth_field(rng, side, cells):
     return cv2.resize(field, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
-def tone(rng, x, inside, points, pitch):
-    """What detector and vendor do to the grey values; x is 0..1 and stays so."""
+def tone(rng, x, inside, points, pitch, unit=None, noise=1.0):
+    """What detector and vendor do to the grey values; x is 0..1 and stays so.
+
+    `unit` pixels is the grain of what is added: one pixel of a film seen on 512². `noise` scales the quantum noise: a
+    patch is stretched over its own few grey values afterwards, a whole film is not.
+    """
     side = x.shape[0]
+    unit = unit or side / 512
     x = x ** np.exp(rng.normal(0, 0.35))
     if rng.random() < 0.5:
         x = _curve(rng, x)
@@ -118,12 +123,12 @@ def tone(rng, x, inside, points, pitch):
         strength = rng.uniform(0.3, 0.97)
         x = x * (1 - ramp * strength) + ramp * strength * rng.uniform(0.7, 1.1)
     if rng.random() < 0.4:
-        sharp = cv2.GaussianBlur(x, (0, 0), rng.uniform(1, 4) * side / 512)
+        sharp = cv2.GaussianBlur(x, (0, 0), rng.uniform(1, 4) * unit)
         x = x + rng.uniform(0.3, 1.8) * (x - sharp)
     if rng.random() < 0.4:
-        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.6) * side / 512)
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.6) * unit)
     if rng.random() < 0.1:  # motion
-        length = rng.uniform(2, 7) * side / 512
+        length = rng.uniform(2, 7) * unit
         n = int(length) * 2 + 3
         kernel = cv2.warpAffine(
             np.pad(np.ones((1, max(1, int(length))), np.float32), ((n // 2, n // 2), ((n - max(1, int(length))) // 2, n))),
@@ -131,19 +136,20 @@ def tone(rng, x, inside, points, pitch):
         )
         x = cv2.filter2D(x, -1, kernel / max(kernel.sum(), 1e-3))
     if rng.random() < 0.7:
-        noise = rng.standard_normal(x.shape, np.float32) * np.exp(rng.uniform(np.log(0.004), np.log(0.06)))
+        grain = rng.standard_normal(x.shape, np.float32) * noise * np.exp(rng.uniform(np.log(0.004), np.log(0.06)))
         if rng.random() < 0.5:
-            noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 1.2)) * 2
-        x = x + noise * (0.4 + x if rng.random() < 0.5 else 1)
+            grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.5, 1.2)) * 2
+        x = x + grain * (0.4 + x if rng.random() < 0.5 else 1)
     window = rng.uniform(-0.08, 0.12), 1 - rng.uniform(-0.08, 0.15)
     if rng.random() < 0.5:
         x = (x - window[0]) / (window[1] - window[0])
     return np.clip(x, 0, 1).astype(np.float32)
 
 
-def dirt(rng, x, inside):
+def dirt(rng, x, inside, unit=None):
     """What collimator and archive add: borders, letters, rulers, JPEG; returns the picture and what is still exposed."""
     side = x.shape[0]
+    unit = unit or side / 512
     exposed = inside.copy()
     fill = float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0, 1), 1.0]))
     if rng.random() < 0.3:
@@ -157,14 +163,14 @@ def dirt(rng, x, inside):
         where = (int(rng.uniform(0, 0.9) * side), int(rng.uniform(0.05, 1) * side))
         word = "".join(rng.choice(list("LRSEATDXOP0123456789mAkVs. :"), rng.integers(1, 9)))
         ink = np.zeros(x.shape, np.uint8)
-        cv2.putText(ink, word, where, int(rng.integers(0, 8)), float(rng.uniform(0.3, 1.6)) * side / 512, 255, int(rng.integers(1, 4)), cv2.LINE_AA)
+        cv2.putText(ink, word, where, int(rng.integers(0, 8)), float(rng.uniform(0.3, 1.6)) * unit, 255, int(rng.integers(1, 4)), cv2.LINE_AA)
         x = x + (rng.choice([0.0, 1.0, 1.0]) - x) * (ink / np.float32(255))
     if rng.random() < 0.06:
         at, width = int(rng.uniform(0, 1) * side), int(rng.integers(1, 9))
         x[:, at : at + width] = rng.uniform(0.3, 1)
     if rng.random() < 0.15:  # a dense object: filling, clip, ear-ring, plate
         centre = tuple(int(v) for v in rng.uniform(0.1, 0.9, 2) * side)
-        axes = tuple(int(v) for v in rng.uniform(2, 16, 2) * side / 512)
+        axes = tuple(int(v) for v in rng.uniform(2, 16, 2) * unit)
         ink = np.zeros(x.shape, np.uint8)
         cv2.ellipse(ink, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1 if rng.random() < 0.7 else 2, cv2.LINE_AA)
         x = x + (rng.uniform(0.8, 1.0) - x) * (ink / np.float32(255))

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Writes a checkpoint as `models/detector.onnx`, checks it against PyTorch, and brings `models/manifest.toml` up to date.
+"""Writes a checkpoint as `models/ROLE.onnx`, checks it against PyTorch, and brings `models/manifest.toml` up to date.
 
     python3 scripts/train/export.py WORK/checkpoint.pt [--models models]
+    python3 scripts/train/export.py WORK/body/checkpoint.pt --role refiner_body
+    python3 scripts/train/export.py WORK/locator/checkpoint.pt --role locator
 
 The averaged weights are exported, batch normalisation folded into the convolutions, opset 17, static shapes. Weights are
 stored in 16 bits and cast back when the model is loaded: half the file, computed in 32 bits as before. The check runs
-both on the same pictures, noise and structure, and refuses to write if a heatmap differs by more than a thousandth of its range.
+both on the same inputs, noise and structure, and refuses to write if an answer differs by more than a thousandth of its range.
+A role that the manifest does not know yet is appended to it, with spreads that are still to be calibrated.
 """
 
 from __future__ import annotations
@@ -21,23 +24,47 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from network import Detector
+import patches
+from losses import TARGET_SIGMA
+from locate import NAMES
+from network import LOCATED, REFINER_ABSENT_LOGIT, Detector, Locator, Refiner
+
+REFINERS = {"refiner_c2": (["C2"], 4, 1), "refiner_body": (["C3", "C4", "C5", "C6"], 6, 4), "refiner_c7": (["C7"], 6, 1)}
+MARKS = ["antero_superior", "antero_inferior", "postero_superior", "postero_inferior", "spinolaminar_superior", "spinolaminar_inferior"]
+TRAINED_ON = "synthetic films only (src/phantom and projected research meshes); no patient's film"
 
 
-def check(net: Detector, path: Path, side: int) -> float:
+class Marks(torch.nn.Module):
+    """A specialist with the maps of its first `count` marks only: C2 has no spinolaminar line of its own."""
+
+    def __init__(self, net: Refiner, count: int):
+        super().__init__()
+        self.net, self.count = net, count
+
+    def forward(self, patch):
+        return self.net(patch)[:, : self.count]
+
+
+def pictures(shape: list[int]) -> list[np.ndarray]:
+    """Noise, a ramp, nothing, and waves, in every place of the batch."""
+    rng = np.random.default_rng(5)
+    if len(shape) == 2:
+        return [rng.normal(0, 1, shape).astype(np.float32), np.zeros(shape, np.float32)]
+    side = shape[-1]
+    ramp = np.linspace(0, 1, side, dtype=np.float32)
+    plain = [np.outer(ramp, ramp), np.zeros((side, side), np.float32), (0.5 + 0.5 * np.sin(np.outer(ramp * 40, ramp * 30))).astype(np.float32)]
+    return [rng.random(shape, np.float32)] + [np.broadcast_to(p, shape).copy() for p in plain]
+
+
+def check(net: torch.nn.Module, path: Path, name: str, shape: list[int], outputs: list[str]) -> float:
     """The largest difference between PyTorch and ONNX Runtime, as a share of the range of the answers."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    rng = np.random.default_rng(5)
-    ramp = np.linspace(0, 1, side, dtype=np.float32)
-    pictures = [rng.random((side, side), np.float32), np.outer(ramp, ramp), np.zeros((side, side), np.float32)]
-    pictures.append((0.5 + 0.5 * np.sin(np.outer(ramp * 40, ramp * 30))).astype(np.float32))
     worst = 0.0
-    for picture in pictures:
-        x = picture[None, None]
+    for x in pictures(shape):
         with torch.no_grad():
-            ours = [o.numpy() for o in net(torch.from_numpy(x))]
-        theirs = session.run(["heatmaps", "quality"], {"image": x})
-        for a, b in zip(ours, theirs):
+            ours = net(torch.from_numpy(x))
+        ours = [o.numpy() for o in (ours if isinstance(ours, tuple) else (ours,))]
+        for a, b in zip(ours, session.run(outputs, {name: x})):
             worst = max(worst, float(np.abs(a - b).max() / max(1e-6, np.ptp(a))))
     return worst
 
@@ -56,19 +83,55 @@ def halve(model: onnx.ModelProto) -> None:
         graph.node.insert(0, cast)
 
 
+def network(role: str, side: int) -> tuple[torch.nn.Module, torch.nn.Module, str, list[int], list[str]]:
+    """(what the checkpoint holds, what is exported, name and shape of the input, names of the outputs)."""
+    if role == "detector":
+        net = Detector()
+        return net, net, "image", [1, 1, side, side], ["heatmaps", "quality"]
+    if role == "locator":
+        net = Locator()
+        return net, net, "levels", [1, 60], ["places"]
+    _, marks, batch = REFINERS[role]
+    net = Refiner()
+    return net, Marks(net, marks), "patch", [batch, 1, patches.SIDE, patches.SIDE], ["heatmaps"]
+
+
+def entry(role: str, digest: str) -> str:
+    """What the manifest says of a role that it did not know."""
+    head = f'\n[{role}]\nfile = "{role}.onnx"\nsha256 = "{digest}"\nlicence = "Apache-2.0"\ntrained_on = "{TRAINED_ON}"\n'
+    lines = lambda names: "[\n" + "".join(f'    "{n}",\n' for n in names) + "]"
+    if role == "locator":
+        return head + (
+            f'input = {{ name = "levels", shape = [1, 60] }}\noutputs = [{{ name = "places", shape = [1, {3 * LOCATED}] }}]\n'
+            f'output = "places"\nlandmarks = {lines(NAMES)}\nsigma_factor = 1.0\ncorrelation = 0.8   # as the training log says\n'
+        )
+    _, marks, batch = REFINERS[role]
+    side = patches.SIDE
+    return head + (
+        f'input = {{ name = "patch", shape = [{batch}, 1, {side}, {side}] }}\n'
+        f'outputs = [{{ name = "heatmaps", shape = [{batch}, {marks}, {side // 2}, {side // 2}] }}]\n'
+        "normalisation = { low_quantile = 0.005, high_quantile = 0.995, black = 0.0, white = 1.0 }\n"
+        f"patch = {{ level_height = {patches.PITCH / side}, behind = {patches.BEHIND} }}\n\n"
+        f'[{role}.heatmaps]\noutput = "heatmaps"\nlandmarks = {lines(MARKS[:marks])}\ndecoder = "softmax"\n'
+        f"absent_logit = {REFINER_ABSENT_LOGIT}   # ln(64²): an even map says half and half\n"
+        f"window = 5                          # heatmap pixels\ntarget_sigma = {TARGET_SIGMA}\nsigma_factor = 1.0\nsigma_floor = 0.3\n"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--role", choices=["detector", "locator", *REFINERS], default="detector")
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
-    parser.add_argument("--side", type=int, default=256, help="of the input; the manifest must say the same")
+    parser.add_argument("--side", type=int, default=256, help="of the detector's input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
-    net = Detector()
-    net.load_state_dict(saved["average"])
-    net.eval()
-    part = args.models / "detector.onnx.part"
+    holder, net, name, shape, outputs = network(args.role, args.side)
+    holder.load_state_dict(saved["average"])
+    holder.eval(), net.eval()
+    part = args.models / f"{args.role}.onnx.part"
     torch.onnx.export(
-        net, (torch.zeros(1, 1, args.side, args.side),), str(part), input_names=["image"], output_names=["heatmaps", "quality"],
+        net, (torch.zeros(*shape),), str(part), input_names=[name], output_names=outputs,
         opset_version=17, do_constant_folding=True, dynamo=False,
     )
     model = onnx.load(part)
@@ -80,19 +143,22 @@ def main() -> None:
     halve(model)
     onnx.checker.check_model(model)
     onnx.save(model, part)
-    worst = check(net, part, args.side)
+    worst = check(net, part, name, shape, outputs)
     print(f"largest difference between PyTorch and ONNX Runtime: {worst:.2e} of the range")
     if worst > 1e-3:
         raise SystemExit("the exported model is not the trained one; nothing was written")
-    target = args.models / "detector.onnx"
+    target = args.models / f"{args.role}.onnx"
     part.replace(target)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     manifest = args.models / "manifest.toml"
-    text, count = re.subn(r'(?m)^(\[detector\][^\[]*?^sha256 = )"[0-9a-f]*"', rf'\1"{digest}"', manifest.read_text())
+    text, count = re.subn(rf'(?m)^(\[{args.role}\][^\[]*?^sha256 = )"[0-9a-f]*"', rf'\1"{digest}"', manifest.read_text())
+    if count == 0 and args.role != "detector":
+        text, count = text.rstrip() + "\n" + entry(args.role, digest), 1
+        print(f"{manifest}: [{args.role}] was appended; calibrate its spreads")
     if count != 1:
-        raise SystemExit(f"{manifest}: no sha256 under [detector] to bring up to date; set it to {digest}")
+        raise SystemExit(f"{manifest}: no sha256 under [{args.role}] to bring up to date; set it to {digest}")
     manifest.write_text(text)
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, opset {model.opset_import[0].version}, sha256 {digest}, {saved['seen']} pictures")
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, opset {model.opset_import[0].version}, sha256 {digest}, {saved['seen']} samples")
 
 
 if __name__ == "__main__":

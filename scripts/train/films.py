@@ -20,7 +20,7 @@ VERTEBRAE = ["C2", "C3", "C4", "C5", "C6", "C7"]
 CORNERS = ["antero_superior", "antero_inferior", "postero_superior", "postero_inferior"]
 ENDS = ["superior", "inferior"]
 C7 = {"full": 0, "partial": 1, "hidden": 2}
-LONGEST = 1100  # films are packed with their long side reduced to this many pixels
+LONGEST = 1100  # by default films are packed with their long side reduced to this many pixels
 
 
 @dataclass
@@ -71,8 +71,11 @@ def find(folder: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def pack(folders: list[Path], out: Path) -> None:
-    """Packs every film of `folders` into `out`.u16 and `out`.npy (the index); adds only films that are not there yet."""
+def pack(folders: list[Path], out: Path, longest: int = LONGEST) -> None:
+    """Packs every film of `folders` into `out`.u16 and `out`.npy (the index); adds only films that are not there yet.
+
+    A film whose long side has more than `longest` pixels is reduced to that.
+    """
     index = list(np.load(out.with_suffix(".npy"), allow_pickle=True)) if out.with_suffix(".npy").exists() else []
     known = {film.name for film in index}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +86,7 @@ def pack(folders: list[Path], out: Path) -> None:
             truth = json.loads(truth_path.read_text())
             image = read_image(image_path)
             points, visible = landmarks(truth)
-            scale = min(1.0, LONGEST / max(image.shape))
+            scale = min(1.0, longest / max(image.shape))
             if scale < 1:
                 size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
                 points *= (size[0] / image.shape[1], size[1] / image.shape[0])

@@ -24,7 +24,7 @@ CANAL = [(4 * v + 2, 24 + 2 * (v - 1)) for v in range(1, 6)] + [(4 * v + 3, 25 +
 VECTORS = torch.tensor(SUPERIOR + INFERIOR + POSTERIOR + DISCS + CANAL)
 
 
-def heatmap_loss(logits, points, state, sigma):
+def heatmap_loss(logits, points, state, sigma, absent=ABSENT_LOGIT):
     """Cross-entropy of each map against a Gaussian at its point, or against "absent".
 
     logits [B, K, H, W]; points [B, K, 2] in pixels of that map (centre of the first is 0.5);
@@ -32,7 +32,7 @@ def heatmap_loss(logits, points, state, sigma):
     """
     b, k, h, w = logits.shape
     flat = logits.reshape(b, k, h * w)
-    lse = torch.logaddexp(torch.logsumexp(flat, 2), torch.tensor(ABSENT_LOGIT))
+    lse = torch.logaddexp(torch.logsumexp(flat, 2), torch.tensor(absent))
     radius = int(3 * sigma + 0.5)
     offset = torch.arange(-radius, radius + 1)
     cell = torch.floor(points).long()
@@ -44,7 +44,7 @@ def heatmap_loss(logits, points, state, sigma):
     g = g / g.sum((2, 3), keepdim=True).clamp_min(1e-6)
     index = (y.clamp(0, h - 1)[..., :, None] * w + x.clamp(0, w - 1)[..., None, :]).reshape(b, k, -1)
     expected = (flat.gather(2, index) * g.reshape(b, k, -1)).sum(2)
-    loss = torch.where(state > 0.5, lse - expected, lse - ABSENT_LOGIT)
+    loss = torch.where(state > 0.5, lse - expected, lse - absent)
     return loss * (state >= 0), lse
 
 
@@ -58,12 +58,12 @@ def dsnt(logits, lse):
     return torch.stack([x, y], -1)
 
 
-def measurement_loss(found, truth, state, pitch):
+def measurement_loss(found, truth, state, pitch, vectors=VECTORS):
     """The error of every vector a measurement is made of: its direction (angles) and its length (distances).
 
     Mean over the pairs whose two ends are on the picture; lengths in units of the film's level height.
     """
-    a, b = VECTORS[:, 0], VECTORS[:, 1]
+    a, b = vectors[:, 0], vectors[:, 1]
     use = ((state[:, a] > 0.5) & (state[:, b] > 0.5)).float()
     u, v = found[:, b] - found[:, a], truth[:, b] - truth[:, a]
     lu, lv = u.norm(dim=-1).clamp_min(1e-3), v.norm(dim=-1).clamp_min(1e-3)
@@ -101,4 +101,29 @@ def total(outputs, batch, measure_weight):
     rotation = (rotation * turned).sum() / turned.sum().clamp_min(1)
     loss = fine + 0.3 * low + 0.5 * coordinate + measure_weight * measured + lateral + 0.3 * c7 + 0.03 * rotation
     parts = dict(fine=fine, low=low, coord=coordinate, measure=measured, lateral=lateral, c7=c7, rotation=rotation)
+    return loss, {name: float(value.detach()) for name, value in parts.items()}
+
+
+# One body's own vectors: its end-plates, its walls, and from the posterior wall to the spinolaminar line.
+OWN_VECTORS = torch.tensor([(2, 0), (3, 1), (3, 2), (1, 0), (2, 4), (3, 5)])
+
+
+def refined(outputs, batch, measure_weight, absent):
+    """The loss of a batch of patches and its parts: as `total`, for the landmarks of one vertebra."""
+    heat, coarse = (o.float() for o in outputs)
+    points, state, weight = batch["points"], batch["state"], batch["weight"]
+    stride = batch["size"] / heat.shape[-1]
+    fine_points = points / stride
+    fine, lse = heatmap_loss(heat, fine_points, state, TARGET_SIGMA, absent)
+    low, _ = heatmap_loss(coarse, points * coarse.shape[-1] / batch["size"], state, COARSE_SIGMA, absent)
+    norm = (weight * (state >= 0)).sum().clamp_min(1)
+    fine, low = (fine * weight).sum() / norm, (low * weight).sum() / norm
+    here = (state > 0.5).float() * weight
+    found = dsnt(heat, lse)
+    pitch = batch["pitch"] / stride
+    off = ((found - fine_points).abs().sum(-1) / pitch[:, None]).clamp_max(2)
+    coordinate = (off * here).sum() / here.sum().clamp_min(1)
+    measured = measurement_loss(found, fine_points, state * (weight > 0.5), pitch, OWN_VECTORS)
+    loss = fine + 0.3 * low + 2.0 * coordinate + measure_weight * measured
+    parts = dict(fine=fine, low=low, coord=coordinate, measure=measured)
     return loss, {name: float(value.detach()) for name, value in parts.items()}

@@ -106,3 +106,52 @@ class Detector(nn.Module):
         heat = self.heat(self.merge(torch.cat([self.unshuffle(y1), x0], 1)))
         quality = self.judge(torch.cat([x5.mean((2, 3)), x4.amax((2, 3))], 1))
         return (heat, quality, self.coarse(y2)) if coarse else (heat, quality)
+
+
+REFINER_ABSENT_LOGIT = math.log(64 * 64)
+
+
+class Refiner(nn.Module):
+    """A specialist: a patch of 128² in which one vertebra stands upright → logits of its landmarks on 64².
+
+    Softmax over the map and one more cell of logit `REFINER_ABSENT_LOGIT`: "not the body I was promised".
+    """
+
+    def __init__(self, marks: int = 6, width=(32, 48, 96, 128)):
+        super().__init__()
+        w0, w1, w2, w3 = width
+        self.contrast = LocalContrast()
+        self.stem = conv(2, w0, 2)
+        self.down1 = nn.Sequential(conv(w0, w1, 2), Block(w1), Block(w1))
+        self.down2 = nn.Sequential(conv(w1, w2, 2), Block(w2), Block(w2))
+        self.down3 = nn.Sequential(conv(w2, w3, 2), Block(w3), Block(w3))
+        self.up2 = Up(w3, w2, w2)
+        self.up1 = Up(w2, w1, w1)
+        self.up0 = Up(w1, w0, w0)
+        self.coarse = nn.Conv2d(w1, marks, 1)
+        self.heat = nn.Conv2d(w0, marks, 1)
+
+    def forward(self, patch, coarse: bool = False):
+        with torch.autocast("cpu", enabled=False):
+            x = self.contrast(patch.float())
+        x0 = self.stem(x)
+        x1 = self.down1(x0)
+        x2 = self.down2(x1)
+        y1 = self.up1(self.up2(self.down3(x2), x2), x1)
+        heat = self.heat(self.up0(y1, x0))
+        return (heat, self.coarse(y1)) if coarse else heat
+
+
+LOCATED = 10  # C2's four corners, C7's four corners and two spinolaminar ends
+
+
+class Locator(nn.Module):
+    """x, y and whether it is known of the 20 corners of C2–C6 → x, y and ln σ of each target, in the frame of the column."""
+
+    def __init__(self, width: int = 96):
+        super().__init__()
+        self.hidden = nn.Sequential(nn.Linear(60, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.places = nn.Linear(width, 3 * LOCATED)
+
+    def forward(self, levels):
+        return self.places(self.hidden(levels))

@@ -27,8 +27,10 @@ use chrono::Utc;
 use tokio::sync::{oneshot, watch};
 
 use crate::detect::Detector;
+use crate::domain::anatomy::Vertebra;
 use crate::domain::radiograph::GrayImage;
-use crate::inference::{manifest::Manifest, onnx::Runtime};
+use crate::inference::manifest::{Manifest, Model};
+use crate::inference::onnx::Runtime;
 use crate::ledger::Ledger;
 use crate::pipeline::Pipeline;
 use crate::publish::{mqtt, wire};
@@ -66,8 +68,17 @@ pub fn detector(settings: &Settings) -> anyhow::Result<Detector> {
 /// As [`detector`].
 pub fn detector_of(manifest: Manifest, settings: &Settings) -> anyhow::Result<Detector> {
     let runtime = Runtime::load(settings.inference.library.as_deref())?;
-    let engine = runtime.engine(&manifest.detector, &settings.inference)?;
-    let mut detector = Detector::new(Box::new(engine), manifest.detector)?;
+    let engine = |model: &Model| runtime.engine(model, &settings.inference).map(Box::new);
+    let Manifest { detector: global, locator, refiner_c2, refiner_body, refiner_c7 } = manifest;
+    let mut detector = Detector::new(engine(&global.model)?, global)?;
+    if let Some(locator) = locator {
+        detector = detector.with_locator(engine(&locator.model)?, locator)?;
+    }
+    let bodies = [Vertebra::C3, Vertebra::C4, Vertebra::C5, Vertebra::C6];
+    let specialists = [(&bodies[..], refiner_body), (&[Vertebra::C2], refiner_c2), (&[Vertebra::C7], refiner_c7)];
+    for (levels, model) in specialists.into_iter().filter_map(|(levels, model)| Some((levels, model?))) {
+        detector = detector.with_specialist(levels, engine(&model.model)?, model)?;
+    }
     let blank = GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE, vec![0; WARM_UP_SIDE * WARM_UP_SIDE]);
     if let Some(blank) = blank {
         detector.detect(&blank).context("the models failed on a blank film")?;

@@ -77,6 +77,7 @@ pub const RULES: &[Rule] = &[
     Rule { code: "c7_hidden", dicom_code: POSITIONING, verdict: Verdict::Review, check: c7_hidden },
     Rule { code: "c7_partly_hidden", dicom_code: POSITIONING, verdict: Verdict::Review, check: c7_partly_hidden },
     Rule { code: "inconsistent", dicom_code: UNKNOWN, verdict: Verdict::Review, check: inconsistent },
+    Rule { code: "disputed", dicom_code: UNKNOWN, verdict: Verdict::Review, check: disputed },
     Rule { code: "low_confidence", dicom_code: UNKNOWN, verdict: Verdict::Review, check: low_confidence },
     Rule { code: "imprecise", dicom_code: UNKNOWN, verdict: Verdict::Review, check: imprecise },
     Rule { code: "rotated", dicom_code: POSITIONING, verdict: Verdict::Review, check: rotated },
@@ -273,6 +274,19 @@ fn inconsistent(evidence: &Evidence<'_>) -> Option<String> {
     let first = told.first()?;
     let more = if told.len() > 1 { " (and more)" } else { "" };
     Some(format!("The landmarks contradict each other: {first}{more}. Look at the drawing before any number is used."))
+}
+
+/// The model of the whole film and a specialist contradict each other over a corner.
+fn disputed(evidence: &Evidence<'_>) -> Option<String> {
+    let corners = evidence.detection.disputed.iter().filter(|id| matches!(id, LandmarkId::Corner(..)));
+    let mut names: Vec<&str> = corners.map(|id| id.vertebra().name()).collect();
+    names.dedup();
+    let last = names.pop()?;
+    let levels = if names.is_empty() { last.to_owned() } else { format!("{} and {last}", names.join(", ")) };
+    Some(format!(
+        "The models place corners of {levels} differently on the whole film and on a closer view of it, further apart than \
+         their spreads allow. Check these corners on the drawing before the numbers are used."
+    ))
 }
 
 /// What the headline numbers were doubted for, other than a hidden C7, which has its own rule.

@@ -1,299 +1,238 @@
-//! The detector: one model, asked once about the whole film, and again with the column as it mostly stood in training.
+//! The hierarchy: the global model, then what specialists and locator add to it.
 
-use crate::domain::anatomy::{Corner, Facing, Keypoints, LANDMARKS, LaminaEnd, Landmark, LandmarkId, Stage, Vertebra};
-use crate::domain::detection::{C7Visibility, Detection};
+use crate::domain::anatomy::{Corner, Keypoints, LANDMARKS, Landmark, LandmarkId, Vertebra};
+use crate::domain::detection::Detection;
 use crate::domain::geometry::PointPx;
 use crate::domain::radiograph::GrayImage;
-use crate::inference::engine::{Engine, EngineError, Facts};
-use crate::inference::manifest::{Model, Quality, SecondPass};
+use crate::inference::engine::{Engine, Facts};
+use crate::inference::manifest::{DetectorModel, LocatorModel, RefinerModel};
 
-use super::bodies::{Shape, absence, cost, propose};
-use super::chain::{Candidates, Chain, choose};
-use super::heatmap::{Mode, Reading, calibrated, read};
-use super::preprocess::see;
-use super::view::View;
+use super::DetectError;
+use super::column::{Column, Stance};
+use super::global::{BEYOND_EDGE, Global};
+use super::locate::Locator;
+use super::merge::{merge, steadied};
+use super::refine::{Opinion, Specialist, marks};
 
-/// A corner or lamina with less than this share of its map's mass is not reported.
-const LEAST_CONFIDENCE: f64 = 0.08;
-/// A closer look needs this many bodies to know where the column is and how large.
-const LEAST_BODIES: usize = 2;
-/// A closer look replaces the last unless its chain is worse by more than this (nats): it sees the column as training did.
-const SECOND_PASS_CREDIT: f64 = 4.0;
-/// A landmark may lie this far outside the film (in level heights) and still be the corner of a body at its edge.
-const BEYOND_EDGE: f64 = 0.05;
+/// A specialist that is surer than this that its patch does not show what it was promised has no say.
+const MOST_ABSENT: f64 = 0.5;
+/// A vertebra that only a specialist found counts from this confidence on: the global model had reasons not to name it.
+const LEAST_ALONE: f64 = 0.35;
+/// A specialist that places the body further than this from where it was promised, in level heights, took a neighbour for it.
+const FARTHEST: f64 = 0.55;
 
-/// The window for a map that is spread, in level heights: it cannot reach the same corner of the next level.
-const WIDE_WINDOW: f64 = 0.6;
-
-/// Why a film has no detection.
-#[derive(Debug, thiserror::Error)]
-pub enum DetectError {
-    /// The engine and the manifest do not belong together: a defect of the installation.
-    #[error("the engine does not fit the manifest: {0}")]
-    Mismatch(String),
-    /// The model failed on this film; the next may succeed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
+/// A C7 whose corners are known to less than this, in level heights (about a millimetre), is hardly shown.
+const HARDLY_SHOWN: f64 = 0.06;
 
 /// Finds the landmarks of a film.
 pub struct Detector {
-    engine: Box<dyn Engine>,
-    model: Model,
-    /// For each landmark in the order of its index: the heatmap's channel.
-    channels: [Option<usize>; LANDMARKS],
-    /// Sides of the input and of the heatmaps.
-    input_side: usize,
-    map_side: usize,
-}
-
-/// What one pass over the film gave.
-struct Pass {
-    view: View,
-    readings: Vec<Reading>,
-    chain: Chain,
-    quality: Option<Judgement>,
-}
-
-impl Pass {
-    /// What there is to see on a film without contrast: nothing, and no model needs to be asked.
-    fn blank(view: View) -> Self {
-        let nothing = Judgement { lateral_cervical: 0.0, c7: (C7Visibility::Hidden, 1.0), rotation: None };
-        let readings = vec![Reading::nothing(); LANDMARKS];
-        Self { view, chain: choose(&candidates(&readings)), readings, quality: Some(nothing) }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Judgement {
-    lateral_cervical: f64,
-    c7: (C7Visibility, f64),
-    rotation: Option<f64>,
+    global: Global,
+    locator: Option<Locator>,
+    /// Each with the levels it is for, in the order in which they are asked.
+    specialists: Vec<(Vec<Vertebra>, Specialist)>,
 }
 
 impl Detector {
-    /// A detector that runs `engine` as `model` describes.
+    /// A detector of the global model alone: `engine` runs as `model` describes.
     ///
     /// # Errors
     /// [`DetectError::Mismatch`] where the engine has another signature, or a landmark's name is not known.
-    pub fn new(engine: Box<dyn Engine>, model: Model) -> Result<Self, DetectError> {
-        if *engine.signature() != model.signature {
-            return Err(DetectError::Mismatch("the tensors are not those of the manifest".into()));
-        }
-        let mut channels = [None; LANDMARKS];
-        for (channel, name) in model.heatmaps.landmarks.iter().enumerate() {
-            let slot = LandmarkId::all().position(|id| landmark_name(id) == *name).and_then(|i| channels.get_mut(i));
-            *slot.ok_or_else(|| DetectError::Mismatch(format!("no landmark is called {name:?}")))? = Some(channel);
-        }
-        let side = |shape: &[usize]| shape.last().copied().filter(|&side| side > 0);
-        let maps = model.signature.outputs.iter().find(|o| o.name == model.heatmaps.output);
-        let (Some(input_side), Some(map_side)) =
-            (side(&model.signature.input.shape), maps.and_then(|maps| side(&maps.shape)))
-        else {
-            return Err(DetectError::Mismatch("the manifest names no heatmaps".into()));
-        };
-        Ok(Self { engine, model, channels, input_side, map_side })
+    pub fn new(engine: Box<dyn Engine>, model: DetectorModel) -> Result<Self, DetectError> {
+        Ok(Self { global: Global::new(engine, model)?, locator: None, specialists: Vec::new() })
     }
 
-    /// What runs, for reports.
-    pub fn facts(&self) -> &Facts {
-        self.engine.facts()
+    /// The same with a locator of C2 and C7.
+    ///
+    /// # Errors
+    /// As [`Detector::new`].
+    pub fn with_locator(mut self, engine: Box<dyn Engine>, model: LocatorModel) -> Result<Self, DetectError> {
+        self.locator = Some(Locator::new(engine, model)?);
+        Ok(self)
+    }
+
+    /// The same with a specialist for `levels`; of two for one level the later has the last word.
+    ///
+    /// # Errors
+    /// As [`Detector::new`].
+    pub fn with_specialist(
+        mut self,
+        levels: &[Vertebra],
+        engine: Box<dyn Engine>,
+        model: RefinerModel,
+    ) -> Result<Self, DetectError> {
+        self.specialists.push((levels.to_vec(), Specialist::new(engine, model)?));
+        Ok(self)
+    }
+
+    /// What runs, for reports: the global model first.
+    pub fn facts(&self) -> Vec<&Facts> {
+        let specialists = self.specialists.iter().map(|(_, s)| s.facts());
+        [self.global.facts()].into_iter().chain(self.locator.iter().map(Locator::facts)).chain(specialists).collect()
     }
 
     /// Looks at one film, with bone bright.
     ///
     /// # Errors
-    /// [`DetectError::Engine`] where the model fails or gives numbers that are not finite.
+    /// [`DetectError::Engine`] where a model fails or gives numbers that are not finite.
     pub fn detect(&mut self, film: &GrayImage) -> Result<Detection, DetectError> {
-        let mut pass = self.look(film, View::letterbox(film.width(), film.height(), self.input_side))?;
-        let judged = pass.quality;
-        if let Some(settings) = self.model.second_pass {
-            for _ in 0..settings.looks {
-                let Some(view) = self.closer(&pass, settings) else { break };
-                let close = self.look(film, view)?;
-                if close.chain.score + SECOND_PASS_CREDIT < pass.chain.score {
-                    break;
+        let begun = std::time::Instant::now();
+        let mut detection = self.global.detect(film)?;
+        tracing::debug!(whole = ?begun.elapsed(), "global model asked");
+        let mut neck = Neck::of(&detection.keypoints, film);
+        // C7 last: where it must lie is better known once C2–C6 are.
+        self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
+        if let Some(locator) = &mut self.locator {
+            neck.expect(&locator.locate(&neck.keypoints())?, locator.correlation());
+        }
+        let missing_c2 = neck.column().stance(Vertebra::C2).is_none();
+        self.refine(film, &mut neck, |level| level == Vertebra::C7 || (missing_c2 && level == Vertebra::C2))?;
+        detection.keypoints = Keypoints::new(neck.steadied());
+        detection.disputed = neck.disputed();
+        Ok(detection)
+    }
+
+    fn refine(&mut self, film: &GrayImage, neck: &mut Neck, due: impl Fn(Vertebra) -> bool) -> Result<(), DetectError> {
+        for (levels, specialist) in &mut self.specialists {
+            let column = Column::of(&Keypoints::new(neck.steadied()));
+            let wanted: Vec<(Vertebra, Stance)> = levels
+                .iter()
+                .filter(|level| due(**level))
+                .filter_map(|level| Some((*level, neck.promised(&column, *level)?)))
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let opinions = specialist.ask(film, &wanted)?;
+            for (level, opinion) in opinions {
+                if let Some((_, stance)) = wanted.iter().find(|(wanted, _)| *wanted == level) {
+                    neck.hear(level, stance, &opinion);
                 }
-                pass = close;
             }
         }
-        let keypoints = self.keypoints(&pass, film);
-        let facing = facing(&pass.chain);
-        Ok(Detection {
-            facing,
-            // Whether it is a neck at all is a question to the whole film; how C7 looks is better seen from near.
-            lateral_cervical: judged.map_or_else(|| plausibility(&pass.chain), |q| q.lateral_cervical),
-            c7_visibility: pass.quality.map_or_else(|| c7_from(&keypoints), |q| q.c7),
-            rotation: pass.quality.and_then(|q| q.rotation),
-            keypoints,
+        Ok(())
+    }
+}
+
+/// What is known of a neck so far.
+struct Neck {
+    landmarks: [Option<Landmark>; LANDMARKS],
+    /// Where C2 and C7 must lie by the others, and how alike the landmarks of one level err there.
+    expected: [Option<Landmark>; LANDMARKS],
+    alike: f64,
+    disputed: [bool; LANDMARKS],
+    size: (f64, f64),
+}
+
+impl Neck {
+    fn of(keypoints: &Keypoints, film: &GrayImage) -> Self {
+        let mut landmarks = [None; LANDMARKS];
+        for (id, landmark) in keypoints.iter() {
+            if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
+                *slot = Some(*landmark);
+            }
+        }
+        let size = (film.width() as f64, film.height() as f64);
+        Self { landmarks, expected: [None; LANDMARKS], alike: 0.0, disputed: [false; LANDMARKS], size }
+    }
+
+    fn keypoints(&self) -> Keypoints {
+        Keypoints::new(self.landmarks)
+    }
+
+    fn column(&self) -> Column {
+        Column::of(&self.keypoints())
+    }
+
+    fn disputed(&self) -> Vec<LandmarkId> {
+        LandmarkId::all().zip(self.disputed).filter_map(|(id, disputed)| disputed.then_some(id)).collect()
+    }
+
+    /// How `level` stands, by what was found or else by what the locator expects.
+    fn promised(&self, column: &Column, level: Vertebra) -> Option<Stance> {
+        column.stance(level).or_else(|| {
+            let expected = Keypoints::new(self.expected);
+            let [a, b, c, d] = Corner::ALL.map(|corner| expected.corner(level, corner));
+            Stance::of([a?, b?, c?, d?], column.level()?)
         })
     }
 
-    /// One run of the model on one view.
-    fn look(&mut self, film: &GrayImage, view: View) -> Result<Pass, DetectError> {
-        let input = see(film, &view, &self.model.normalisation)
-            .ok_or_else(|| DetectError::Mismatch("the input is not square".into()))?;
-        if input.data().windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
-            return Ok(Pass::blank(view));
-        }
-        let outputs = self.engine.run(&input)?;
-        let maps = outputs.get(&self.model.heatmaps.output)?.data();
-        let area = self.map_side * self.map_side;
-        let settings = &self.model.heatmaps;
-        let read_one = |channel: &Option<usize>, window: usize| {
-            let map = channel.and_then(|c| maps.get(c * area..(c + 1) * area));
-            map.map_or_else(Reading::nothing, |map| read(map, self.map_side, settings.decoder, window))
-        };
-        let mut readings: Vec<Reading> = self.channels.iter().map(|c| read_one(c, settings.window)).collect();
-        let quality = match &self.model.quality {
-            Some(quality) => Some(judge(outputs.get(&quality.output)?.data(), quality)),
-            None => None,
-        };
-        let mut chain = choose(&candidates(&readings));
-        let wide = chain.level_height().map_or(0, |height| (height * WIDE_WINDOW) as usize);
-        if wide > settings.window && readings.iter().any(Reading::is_spread) {
-            for (reading, channel) in readings.iter_mut().zip(&self.channels).filter(|(r, _)| r.is_spread()) {
-                *reading = read_one(channel, wide);
+    /// Takes in where the locator expects C2 and C7.
+    fn expect(&mut self, located: &[(LandmarkId, Landmark)], alike: f64) {
+        self.alike = alike;
+        for (id, expected) in located {
+            if let Some(slot) = id.index().and_then(|i| self.expected.get_mut(i)) {
+                *slot = Some(*expected);
             }
-            chain = choose(&candidates(&readings));
         }
-        let (bodies, score) = (chain.shapes().count(), chain.score);
-        tracing::debug!(scale = view.scale(), turn = view.turn(), bodies, score, "looked at the film");
-        Ok(Pass { view, readings, chain, quality })
     }
 
-    /// The view in which the column that `last` found stands as in training; `None` where it would show nothing new.
-    fn closer(&self, last: &Pass, settings: SecondPass) -> Option<View> {
-        if last.chain.shapes().count() < LEAST_BODIES {
-            return None;
+    /// The landmarks, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.
+    fn steadied(&self) -> [Option<Landmark>; LANDMARKS] {
+        let mut landmarks = self.landmarks;
+        let at =
+            |of: &[Option<Landmark>; LANDMARKS], id: LandmarkId| id.index().and_then(|i| of.get(i).copied().flatten());
+        let (ids, known): (Vec<LandmarkId>, Vec<_>) = marks(Vertebra::C7)
+            .into_iter()
+            .filter_map(|id| Some((id, (at(&self.landmarks, id)?, at(&self.expected, id)?))))
+            .unzip();
+        let corners: Vec<f64> = known.iter().take(4).map(|(found, _)| found.covariance.sigma()).collect();
+        let mean = corners.iter().sum::<f64>() / corners.len().max(1) as f64;
+        let Some(level) = self.column().level().filter(|level| mean > HARDLY_SHOWN * level) else { return landmarks };
+        let Some(steady) = steadied(&known, self.alike) else { return landmarks };
+        tracing::debug!(spread = mean / level, "C7 steadied by the locator");
+        for (id, landmark) in ids.into_iter().zip(steady) {
+            if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
+                *slot = Some(landmark);
+            }
         }
-        let stride = self.stride();
-        let side = self.input_side as f64;
-        let height = last.chain.level_height()? * stride;
-        let middle = last.chain.middle()?;
-        let on_tensor = PointPx::new(middle.x * stride, middle.y * stride);
-        let magnify = settings.level_height * side / height;
-        let lean = if settings.upright { last.chain.lean()? } else { 0.0 };
-        let off_centre = on_tensor.distance(PointPx::new(side / 2.0, side / 2.0)) / side;
-        if magnify.ln().abs().max(off_centre).max(lean.abs()) <= settings.skip_within {
-            return None;
-        }
-        let scale = last.view.scale() * magnify;
-        View::around(last.view.to_film(on_tensor), scale, last.view.turn() + lean, self.input_side)
+        landmarks
     }
 
-    /// Tensor pixels for one heatmap pixel.
-    fn stride(&self) -> f64 {
-        self.input_side as f64 / self.map_side as f64
-    }
-
-    fn keypoints(&self, pass: &Pass, film: &GrayImage) -> Keypoints {
-        let stage = Stage::Global;
-        let stride = self.stride();
-        let margin = pass.chain.level_height().unwrap_or(0.0) * BEYOND_EDGE * stride / pass.view.scale();
-        let on_film = |p: PointPx| {
-            let within = |v: f64, length: usize| (-margin..=length as f64 + margin).contains(&v);
-            within(p.x, film.width()) && within(p.y, film.height())
-        };
-        let place = |mode: Mode| {
-            let tensor = PointPx::new(mode.position.x * stride, mode.position.y * stride);
-            let spread = calibrated(mode.covariance, &self.model.heatmaps).widened(stride);
-            let landmark = Landmark {
-                position: pass.view.to_film(tensor),
-                covariance: pass.view.spread_to_film(spread),
-                confidence: mode.mass.clamp(0.0, 1.0),
-                stage,
+    /// Takes in what a specialist says of `level`, which was promised to stand like `stance`.
+    fn hear(&mut self, level: Vertebra, stance: &Stance, opinion: &Opinion) {
+        if opinion.absent > MOST_ABSENT || !self.is_where_it_was_promised(stance, opinion) {
+            tracing::debug!(level = level.name(), absent = opinion.absent, "the specialist saw another place");
+            return;
+        }
+        let known =
+            marks(level).iter().any(|id| id.index().and_then(|i| self.landmarks.get(i)).is_some_and(Option::is_some));
+        let sure = |l: &Landmark| known || l.confidence >= LEAST_ALONE;
+        let whole = opinion.landmarks.iter().take(Corner::ALL.len()).flatten().filter(|l| sure(l)).count();
+        if !known && whole < Corner::ALL.len() {
+            return;
+        }
+        let margin = BEYOND_EDGE * stance.level;
+        for (id, landmark) in marks(level).into_iter().zip(opinion.landmarks) {
+            let (Some(index), Some(landmark)) = (id.index(), landmark) else { continue };
+            let within = |v: f64, length: f64| (-margin..=length + margin).contains(&v);
+            if !within(landmark.position.x, self.size.0) || !within(landmark.position.y, self.size.1) {
+                continue;
+            }
+            let (Some(slot), Some(disputed)) = (self.landmarks.get_mut(index), self.disputed.get_mut(index)) else {
+                continue;
             };
-            (landmark.confidence >= LEAST_CONFIDENCE && on_film(landmark.position)).then_some(landmark)
-        };
-        let mut landmarks = [None; LANDMARKS];
-        for ((slot, id), reading) in landmarks.iter_mut().zip(LandmarkId::all()).zip(&pass.readings) {
-            let Some(body) = pass.chain.bodies.get(id.vertebra() as usize).and_then(Option::as_ref) else { continue };
-            let mode = match id {
-                LandmarkId::Corner(_, corner) => body.corners.get(corner as usize).copied().flatten(),
-                LandmarkId::Spinolaminar(_, end) => lamina(reading, body.shape(), end),
-            };
-            *slot = mode.and_then(place);
+            match slot {
+                Some(known) => {
+                    let merged = merge(*known, landmark);
+                    (*known, *disputed) = (merged.landmark, merged.disputed);
+                }
+                None => *slot = Some(landmark),
+            }
         }
-        Keypoints::new(landmarks)
     }
-}
 
-/// The name of a landmark in the manifest: `C2.antero_superior`, `C5.spinolaminar_inferior`.
-fn landmark_name(id: LandmarkId) -> String {
-    format!("{}.{}", id.vertebra().name(), id.part())
-}
-
-fn candidates(readings: &[Reading]) -> [Candidates; 6] {
-    let none = Reading::nothing();
-    Vertebra::ALL.map(|vertebra| {
-        let corners = Corner::ALL.map(|corner| {
-            let index = LandmarkId::Corner(vertebra, corner).index();
-            index.and_then(|i| readings.get(i)).unwrap_or(&none)
-        });
-        Candidates { bodies: propose(vertebra, corners), absent: absence(corners) }
-    })
-}
-
-/// The mode of a spinolaminar end that suits its body best: behind the posterior wall by about the body's own depth
-/// (Pavlov's ratio is near 1), within the height of the level.
-fn lamina(reading: &Reading, body: Shape, end: LaminaEnd) -> Option<Mode> {
-    let usual = if end == LaminaEnd::Superior { -0.1 } else { 0.5 };
-    let fit = |mode: &Mode| {
-        let v = mode.position.from(body.centre);
-        let behind = -(v.x * body.forward.x + v.y * body.forward.y) / body.depth - 0.5;
-        let below = (v.x * body.down.x + v.y * body.down.y) / body.height;
-        mode.mass.max(1e-9).ln() + cost(behind - 1.0, 0.35) + cost(below - usual, 0.4)
-    };
-    let best = reading.modes.iter().map(|mode| (fit(mode), mode)).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.map(|(_, mode)| *mode)
-}
-
-/// The side the patient faces: that of the anterior walls. `None` where fewer than two bodies tell or they disagree.
-fn facing(chain: &Chain) -> Option<Facing> {
-    let forward: Vec<f64> = chain.shapes().map(|(_, shape)| shape.forward.x).collect();
-    let mean = forward.iter().sum::<f64>() / forward.len() as f64;
-    // A neck that lies flat on the film has no side.
-    let clear = forward.len() >= 2 && mean.abs() > 0.2;
-    clear.then_some(if mean < 0.0 { Facing::Left } else { Facing::Right })
-}
-
-fn judge(values: &[f32], quality: &Quality) -> Judgement {
-    let at = |index: usize| values.get(index).copied().map_or(0.0, f64::from);
-    let names = [C7Visibility::Full, C7Visibility::Partial, C7Visibility::Hidden];
-    let logits = quality.c7.map(at);
-    let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = logits.iter().map(|l| (l - highest).exp()).sum();
-    let best = names.into_iter().zip(logits).max_by(|a, b| a.1.total_cmp(&b.1));
-    Judgement {
-        lateral_cervical: 1.0 / (1.0 + (-at(quality.lateral_cervical)).exp()),
-        c7: best.map_or((C7Visibility::Hidden, 0.0), |(name, logit)| (name, (logit - highest).exp() / total)),
-        rotation: quality.rotation.map(|index| at(index).max(0.0)),
-    }
-}
-
-/// For a model without a judgement of its own: a film is as much a neck as its chain is whole.
-fn plausibility(chain: &Chain) -> f64 {
-    let found = chain.shapes().count() as f64 / 6.0;
-    found / (1.0 + (-(chain.score + 30.0) / 6.0).exp())
-}
-
-/// For a model without a judgement of its own: C7 is as visible as its corners are sure.
-fn c7_from(keypoints: &Keypoints) -> (C7Visibility, f64) {
-    let sure = Corner::ALL
-        .into_iter()
-        .filter_map(|c| keypoints.get(LandmarkId::Corner(Vertebra::C7, c)))
-        .filter(|l| l.confidence >= 0.5)
-        .count();
-    match sure {
-        4 => (C7Visibility::Full, 0.5),
-        0 => (C7Visibility::Hidden, 0.5),
-        _ => (C7Visibility::Partial, 0.5),
+    fn is_where_it_was_promised(&self, stance: &Stance, opinion: &Opinion) -> bool {
+        let corners: Vec<PointPx> = opinion.landmarks.iter().take(4).flatten().map(|l| l.position).collect();
+        let count = corners.len().max(1) as f64;
+        let sum = corners.iter().fold(PointPx::default(), |s, p| PointPx::new(s.x + p.x, s.y + p.y));
+        let centre = PointPx::new(sum.x / count, sum.y / count);
+        // With a corner missing the mean lies off the middle by up to a third of a level.
+        corners.len() >= 3 && centre.distance(stance.centre) <= FARTHEST * stance.level
     }
 }
 
 impl std::fmt::Debug for Detector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Detector").field("facts", self.engine.facts()).finish_non_exhaustive()
+        f.debug_struct("Detector").field("facts", &self.facts()).finish_non_exhaustive()
     }
 }

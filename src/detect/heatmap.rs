@@ -162,13 +162,15 @@ fn gather(weights: &[f32], side: usize, x: usize, y: usize, window: usize) -> Mo
     Mode { position: PointPx::new(x as f64 + 0.5 + mx, y as f64 + 0.5 + my), covariance, mass }
 }
 
-/// The spread of a landmark's error, from the spread of its mode: the drawn Gaussian taken off, calibrated, and never below the floor.
-pub(super) fn calibrated(mode: Covariance, settings: &Heatmaps) -> Covariance {
+/// The spread of a landmark's error, from the spread of its mode on the map of `channel`: the drawn Gaussian taken off, calibrated,
+/// and never below the floor.
+pub(super) fn calibrated(mode: Covariance, settings: &Heatmaps, channel: usize) -> Covariance {
     let drawn = settings.target_sigma * settings.target_sigma;
-    let floor = settings.sigma_floor * settings.sigma_floor;
     let factor = settings.sigma_factor * settings.sigma_factor;
-    let own = |variance: f64| (variance - drawn).max(0.0) * factor + floor;
-    let (xx, yy) = (own(mode.xx), own(mode.yy));
+    let own = |variance: f64, floor: f64| (variance - drawn).max(0.0) * factor + floor * floor;
+    let fitted = settings.floors.as_ref().and_then(|floors| floors.get(channel)).copied();
+    let [x, y] = fitted.unwrap_or([settings.sigma_floor; 2]);
+    let (xx, yy) = (own(mode.xx, x), own(mode.yy, y));
     // A correlation cannot exceed what the two variances allow.
     let most = (xx * yy).sqrt() * 0.99;
     Covariance { xx, xy: (mode.xy * factor).clamp(-most, most), yy }
@@ -191,6 +193,7 @@ mod tests {
             target_sigma: 1.5,
             sigma_factor: 1.0,
             sigma_floor: 0.2,
+            floors: None,
         }
     }
 
@@ -249,8 +252,17 @@ mod tests {
     #[test]
     fn the_drawn_gaussian_does_not_count_as_doubt() {
         let map = mixture(64, &[(30.0, 30.0, 1.5, 1.0)]);
-        let sigma = calibrated(read(&map, 64, SOFTMAX, 6).modes[0].covariance, &settings()).sigma();
+        let sigma = calibrated(read(&map, 64, SOFTMAX, 6).modes[0].covariance, &settings(), 0).sigma();
         assert!((0.2..0.35).contains(&sigma), "{sigma}");
+    }
+
+    #[test]
+    fn each_landmark_has_its_own_floor_along_each_axis() {
+        let settings = Heatmaps { floors: Some(vec![[0.3, 0.1], [0.5, 0.4]]), ..settings() };
+        let drawn = Covariance::isotropic(1.5);
+        let sharp = calibrated(drawn, &settings, 0);
+        assert!((sharp.xx - 0.09).abs() < 1e-12 && (sharp.yy - 0.01).abs() < 1e-12);
+        assert!((calibrated(drawn, &settings, 1).yy - 0.16).abs() < 1e-12);
     }
 
     proptest! {
@@ -268,7 +280,7 @@ mod tests {
                 prop_assert!((0.0..=1.0).contains(&reading.absent));
                 for mode in reading.modes {
                     prop_assert!(mode.position.is_finite() && mode.mass > 0.0 && mode.mass < 1.0 + 1e-4);
-                    let spread = calibrated(mode.covariance, &settings());
+                    let spread = calibrated(mode.covariance, &settings(), 0);
                     prop_assert!(spread.xx > 0.0 && spread.xx * spread.yy > spread.xy * spread.xy);
                 }
             }

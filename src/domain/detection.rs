@@ -1,6 +1,6 @@
 //! What the models saw on one film: the landmarks, and what they think of the film as a whole.
 
-use super::anatomy::{Facing, Keypoints};
+use super::anatomy::{Facing, Keypoints, LandmarkId};
 
 /// How much of C7 the film shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,4 +37,7 @@ pub struct Detection {
     pub c7_visibility: (C7Visibility, f64),
     /// The patient's rotation about the long axis in degrees, without sign, where the model tells it.
     pub rotation: Option<f64>,
+    /// Landmarks that the model of the whole film and a specialist place further apart than their spreads allow, in the order
+    /// of the index; their spreads are widened.
+    pub disputed: Vec<LandmarkId>,
 }

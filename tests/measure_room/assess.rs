@@ -159,7 +159,7 @@ fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
     let c5 = belongs_to(Vertebra::C5);
     let low = Detection {
         keypoints: moved(&detection.keypoints, |id, p| if c5(id) { PointPx::new(p.x, p.y - 60.0) } else { p }),
-        ..detection
+        ..detection.clone()
     };
     let assessment = judge(&radiograph, &low);
     assert_eq!((assessment.quality.verdict, codes(&assessment)[0]), (Verdict::Review, "inconsistent"));
@@ -167,12 +167,16 @@ fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
     let c2 = corner(Vertebra::C2, Corner::AnteroInferior);
     let unsure = Detection {
         keypoints: detection.keypoints.map(|id, l| if id == c2 { Landmark { confidence: 0.2, ..l } } else { l }),
-        ..detection
+        ..detection.clone()
     };
     let assessment = judge(&radiograph, &unsure);
     assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["low_confidence"]));
-    let turned = Detection { rotation: Some(-20.0), ..detection };
+    let turned = Detection { rotation: Some(-20.0), ..detection.clone() };
     assert_eq!(codes(&judge(&radiograph, &turned)), vec!["rotated"]);
+    let disputed = Detection { disputed: vec![c2, corner(Vertebra::C5, Corner::PosteroInferior)], ..detection };
+    let assessment = judge(&radiograph, &disputed);
+    assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["disputed"]));
+    assert!(assessment.quality.reasons[0].text.contains("C2 and C5"), "{}", assessment.quality.reasons[0].text);
 }
 
 #[test]

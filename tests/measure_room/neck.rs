@@ -130,6 +130,7 @@ impl Neck {
             lateral_cervical: 0.98,
             c7_visibility: (C7Visibility::Full, 0.95),
             rotation: Some(2.0),
+            disputed: Vec::new(),
         }
     }
 }

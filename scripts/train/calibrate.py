@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Fits a specialist's spreads on the films that were held out of its training, so that nine errors of ten lie inside.
+
+    python3 scripts/train/calibrate.py WORK/body/checkpoint.pt --role refiner_body --packs WORK [--models models]
+
+The maps are read as `src/detect/heatmap.rs` reads them. On each axis of the patch (x along the end-plates, y across) an error should
+have the variance `sigma_factor² · (spread of the map − drawn Gaussian) + floor²`; a floor is fitted for each landmark and axis, the
+factor for all, and both are written into `models/manifest.toml`. The films keep their own tone: augmentation is harder than they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import films
+import patches
+from export import REFINERS
+from losses import TARGET_SIGMA
+from network import REFINER_ABSENT_LOGIT, Refiner
+from train import held_out
+
+WINDOW, WIDE = 5, 13  # radii in heatmap pixels: the manifest's window, and 0.6 of a level
+Z90 = 1.645
+FACTORS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 25))
+
+
+def read(map_: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """(mean, variance along x and y, mass, absent) of the highest mode of one map of logits."""
+    top = max(map_.max(), REFINER_ABSENT_LOGIT)
+    weights = np.exp(map_ - top)
+    gone = np.exp(REFINER_ABSENT_LOGIT - top)
+    total = weights.sum() + gone
+
+    def gather(x, y, radius):
+        x0, y0 = max(0, x - radius), max(0, y - radius)
+        part = weights[y0 : y + radius + 1, x0 : x + radius + 1]
+        mass = part.sum()
+        u, v = np.arange(part.shape[1]) + x0 + 0.5, np.arange(part.shape[0]) + y0 + 0.5
+        px, py = part.sum(0) / mass, part.sum(1) / mass
+        mean = np.array([px @ u, py @ v])
+        return mean, np.array([px @ (u - mean[0]) ** 2, py @ (v - mean[1]) ** 2]), mass / total
+
+    y, x = np.unravel_index(map_.argmax(), map_.shape)
+    for radius in (WINDOW, WIDE):
+        mean, _, _ = gather(x, y, radius)
+        mean, variance, mass = gather(int(mean[0]), int(mean[1]), radius)
+        if mass > 0.5 * (1 - gone / total):
+            break
+    return mean, variance, mass, gone / total
+
+
+def collect(net, packs: list[Path], role: str, each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Errors and own variances (drawn Gaussian taken off), both [N, marks, 2] in heatmap pixels; NaN where there is no landmark."""
+    levels = [films.VERTEBRAE.index(v) for v in REFINERS[role][0]]
+    jitter = role.removeprefix("refiner_")
+    rng, errors, variances = np.random.default_rng(11), [], []
+    for pack in packs:
+        store = films.Store(pack)
+        for film in [f for f in store.index if held_out(f)]:
+            for level in [v for v in levels if v in patches.usable(film, jitter)]:
+                for _ in range(each):
+                    one = patches.sample(rng, store.image(film), film, jitter, level, spoil=False)
+                    if not one["promised"]:
+                        continue
+                    with torch.no_grad():
+                        maps = net(torch.from_numpy(one["image"])[None])[0].numpy()
+                    stride = patches.SIDE / maps.shape[-1]
+                    error, variance = np.full((len(maps), 2), np.nan), np.full((len(maps), 2), np.nan)
+                    for k in np.flatnonzero(one["state"] > 0.5):
+                        mean, spread, _, absent = read(maps[k])
+                        if absent < 0.5:
+                            error[k] = mean - one["points"][k] / stride
+                            variance[k] = np.maximum(spread - TARGET_SIGMA**2, 0)
+                    errors.append(error)
+                    variances.append(variance)
+    return np.stack(errors), np.stack(variances)
+
+
+def floor_for(error: np.ndarray, variance: np.ndarray, factor: float) -> float:
+    """The smallest floor with which nine errors of ten lie inside, by bisection."""
+    low, high = 0.02, 8.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        inside = (np.abs(error) <= Z90 * np.sqrt(factor**2 * variance + middle**2)).mean()
+        low, high = (low, middle) if inside >= 0.9 else (middle, high)
+    return high
+
+
+def fit(errors: np.ndarray, variances: np.ndarray) -> tuple[float, np.ndarray]:
+    """(factor, floors [marks, 2]): the factor with which sharp and spread maps are equally honest."""
+    marks = errors.shape[1]
+    best = None
+    for factor in FACTORS:
+        floors, sharp, spread = np.zeros((marks, 2)), [], []
+        for k in range(marks):
+            for axis in range(2):
+                known = np.isfinite(errors[:, k, axis])
+                error, variance = errors[known, k, axis], variances[known, k, axis]
+                if len(error) < 20:
+                    floors[k, axis] = np.nan
+                    continue
+                floors[k, axis] = floor_for(error, variance, factor)
+                inside = np.abs(error) <= Z90 * np.sqrt(factor**2 * variance + floors[k, axis] ** 2)
+                wide = variance > np.quantile(variance, 0.8)
+                sharp.append(inside[~wide].mean())
+                spread.append(inside[wide].mean())
+        uneven = abs(np.mean(sharp) - np.mean(spread))
+        if best is None or uneven < best[0]:
+            best = uneven, factor, floors
+    _, factor, floors = best
+    return factor, np.where(np.isnan(floors), np.nanmax(floors), floors)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--role", choices=list(REFINERS), required=True)
+    parser.add_argument("--packs", type=Path, required=True, help="the folder in which refine.py packed its films")
+    parser.add_argument("--skip", action="append", default=[], help="name of a pack to leave out; may be repeated")
+    parser.add_argument("--each", type=int, default=2, help="patches of each vertebra")
+    parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0, help="unused")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    net = Refiner()
+    net.load_state_dict(torch.load(args.checkpoint, weights_only=True)["average"])
+    net.eval()
+    packs = [p.with_suffix("") for p in sorted(args.packs.glob("pack-*.u16")) if p.stem.removeprefix("pack-") not in args.skip]
+    errors, variances = collect(net, packs, args.role, args.each)
+    marks = REFINERS[args.role][1]
+    errors, variances = errors[:, :marks], variances[:, :marks]
+    factor, floors = fit(errors, variances)
+    off = np.linalg.norm(errors, axis=2)
+    print(f"{len(errors)} patches; errors in heatmap pixels: median {np.nanmedian(off):.3f}, mean {np.nanmean(off):.3f}")
+    print(f"sigma_factor {factor:.3f}, floors\n{np.round(floors, 3)}")
+    manifest = args.models / "manifest.toml"
+    text = manifest.read_text()
+    at = text.index(f"[{args.role}.heatmaps]")
+    end = text.find("\n[", at) + 1 or len(text)
+    part = re.sub(r"(?m)^floors = .*\n", "", text[at:end])
+    part = re.sub(r"(?m)^sigma_factor = .*$", f"sigma_factor = {factor:.3f}", part)
+    rows = ", ".join(f"[{x:.3f}, {y:.3f}]" for x, y in floors)
+    part = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nfloors = [{rows}]", part)
+    manifest.write_text(text[:at] + part + text[end:])
+    print(f"{manifest}: [{args.role}.heatmaps] is calibrated")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+//! The bodies that were found, on the film: what places a patch, and what the locator starts from.
+
+use crate::domain::anatomy::{Corner, Keypoints, Vertebra};
+use crate::domain::geometry::PointPx;
+
+/// Where a vertebra stands on the film and which way it looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stance {
+    /// Between its corners.
+    pub centre: PointPx,
+    /// Unit vector from posterior to anterior, square to the body's own axis.
+    pub forward: PointPx,
+    /// Whether the patient looks to the left of the film, were the column upright: true at any lean.
+    pub left: bool,
+    /// The height of a level of this neck, in film pixels.
+    pub level: f64,
+}
+
+impl Stance {
+    /// Of a body with these corners (antero-superior, antero-inferior, postero-superior, postero-inferior) in a neck whose levels
+    /// are `level` pixels high; `None` where the corners span no area.
+    pub fn of([a, b, c, d]: [PointPx; 4], level: f64) -> Option<Self> {
+        let forward = a.midpoint(b).from(c.midpoint(d));
+        let down = b.midpoint(d).from(a.midpoint(c));
+        let hand = forward.x * down.y - forward.y * down.x;
+        // `down` turned by a quarter towards the front: end-plates and walls tell the tilt together.
+        let quarter = PointPx::new(hand.signum() * down.y, -hand.signum() * down.x);
+        let (one, other) = (unit(forward)?, unit(quarter)?);
+        let forward = unit(PointPx::new(one.x + other.x, one.y + other.y))?;
+        let sane = hand != 0.0 && level > 0.0 && level.is_finite();
+        sane.then_some(Self { centre: a.midpoint(d).midpoint(b.midpoint(c)), forward, left: hand < 0.0, level })
+    }
+}
+
+pub(super) fn unit(v: PointPx) -> Option<PointPx> {
+    let length = v.x.hypot(v.y);
+    (length > 0.0 && length.is_finite()).then(|| PointPx::new(v.x / length, v.y / length))
+}
+
+/// The corners of each body of which three or four are known; a missing one completes the parallelogram.
+pub(super) struct Column([Option<[PointPx; 4]>; 6]);
+
+impl Column {
+    pub(super) fn of(keypoints: &Keypoints) -> Self {
+        Self(Vertebra::ALL.map(|vertebra| complete(Corner::ALL.map(|corner| keypoints.corner(vertebra, corner)))))
+    }
+
+    /// The centres that are known, each with its place in the order of the levels.
+    pub(super) fn centres(&self) -> impl Iterator<Item = (usize, PointPx)> + '_ {
+        let centre = |[a, b, c, d]: [PointPx; 4]| a.midpoint(d).midpoint(b.midpoint(c));
+        self.0.iter().enumerate().filter_map(move |(i, body)| body.map(|corners| (i, centre(corners))))
+    }
+
+    /// The mean height of a level in film pixels; `None` with fewer than two bodies.
+    pub(super) fn level(&self) -> Option<f64> {
+        level(&self.centres().collect::<Vec<_>>())
+    }
+
+    /// How `vertebra` stands; `None` where it or every other body is missing.
+    pub(super) fn stance(&self, vertebra: Vertebra) -> Option<Stance> {
+        Stance::of(self.0.get(vertebra as usize).copied().flatten()?, self.level()?)
+    }
+
+    /// Whether the patient looks to the left, by the orientation of most bodies; `None` where none is known.
+    pub(super) fn looks_left(&self) -> Option<bool> {
+        let sides: Vec<bool> = self.0.iter().flatten().filter_map(|c| Stance::of(*c, 1.0)).map(|s| s.left).collect();
+        let left = sides.iter().filter(|left| **left).count();
+        (!sides.is_empty()).then_some(2 * left > sides.len())
+    }
+}
+
+/// The mean distance from one level to the next, of centres with their places.
+pub(super) fn level(centres: &[(usize, PointPx)]) -> Option<f64> {
+    let (first, last) = (centres.first()?, centres.last()?);
+    let along: f64 = centres.windows(2).filter_map(|w| Some(w.first()?.1.distance(w.last()?.1))).sum();
+    (last.0 > first.0 && along > 0.0).then(|| along / (last.0 - first.0) as f64)
+}
+
+fn complete(corners: [Option<PointPx>; 4]) -> Option<[PointPx; 4]> {
+    let add = |p: PointPx, q: PointPx, r: PointPx| PointPx::new(p.x + q.x - r.x, p.y + q.y - r.y);
+    match corners {
+        [Some(a), Some(b), Some(c), Some(d)] => Some([a, b, c, d]),
+        [None, Some(b), Some(c), Some(d)] => Some([add(b, c, d), b, c, d]),
+        [Some(a), None, Some(c), Some(d)] => Some([a, add(a, d, c), c, d]),
+        [Some(a), Some(b), None, Some(d)] => Some([a, b, add(a, d, b), d]),
+        [Some(a), Some(b), Some(c), None] => Some([a, b, c, add(b, c, a)]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A body 20 deep and 15 high about (`x`, `y`), looking to the left, turned by `lean` radians from x towards y.
+    pub(in super::super) fn body(x: f64, y: f64, lean: f64) -> [PointPx; 4] {
+        [(-10.0, -7.5), (-10.0, 7.5), (10.0, -7.5), (10.0, 7.5)].map(|(dx, dy)| {
+            let v = super::super::view::turned(PointPx::new(dx, dy), lean);
+            PointPx::new(x + v.x, y + v.y)
+        })
+    }
+
+    #[test]
+    fn a_body_tells_its_side_at_any_lean() {
+        for lean in [-1.4, -0.4, 0.0, 0.9, 2.0] {
+            let left = body(50.0, 40.0, lean);
+            let stance = Stance::of(left, 18.0).unwrap();
+            assert!(stance.left && stance.centre.distance(PointPx::new(50.0, 40.0)) < 1e-9);
+            assert!(stance.forward.distance(PointPx::new(-lean.cos(), -lean.sin())) < 1e-9, "{lean}: {stance:?}");
+            let right = Stance::of(left.map(|p| PointPx::new(-p.x, p.y)), 18.0).unwrap();
+            assert!(!right.left && right.forward.distance(PointPx::new(lean.cos(), -lean.sin())) < 1e-9);
+        }
+    }
+
+    #[test]
+    fn corners_on_one_point_or_line_have_no_stance() {
+        let p = PointPx::new(3.0, 4.0);
+        assert!(Stance::of([p; 4], 18.0).is_none());
+        assert!(Stance::of([0.0, 1.0, 2.0, 3.0].map(|x| PointPx::new(x, x)), 18.0).is_none());
+        assert!(Stance::of(body(0.0, 0.0, 0.0), 0.0).is_none());
+    }
+
+    #[test]
+    fn three_corners_make_the_fourth() {
+        let whole = body(30.0, 30.0, 0.3);
+        for missing in 0..4 {
+            let mut corners = whole.map(Some);
+            corners[missing] = None;
+            let made = complete(corners).unwrap()[missing];
+            assert!(made.distance(whole[missing]) < 1e-9, "{missing}");
+        }
+        assert!(complete([Some(whole[0]), None, None, Some(whole[3])]).is_none());
+    }
+
+    #[test]
+    fn a_gap_does_not_stretch_the_level() {
+        let at = |i: usize| (i, PointPx::new(0.0, 18.0 * i as f64));
+        assert_eq!(level(&[at(0), at(1), at(3), at(5)]), Some(18.0));
+        assert_eq!(level(&[at(2)]), None);
+    }
+}

@@ -1,0 +1,276 @@
+//! Two estimates of one landmark become one.
+//!
+//! Both come from the same film, so their errors are correlated to an unknown degree: taking them as independent would claim
+//! more than is known. Covariance intersection (Julier & Uhlmann 1997) is honest for every correlation: the inverse
+//! covariances are mixed with the weight that leaves the smallest spread. With spreads of like shape that is the better of the two;
+//! where one is sharp across an end-plate and the other along it, each gives what it knows.
+//!
+//! What the locator reckons is different: it saw no film, so its errors are its own, and its landmarks of one vertebra err alike.
+//! [`steadied`] takes it as what was known before the film was looked at (Bayes).
+//!
+//! Estimates further apart than their spreads allow are not mixed at all: the one that is kept is widened until the other is
+//! no surprise, and the landmark is disputed.
+
+use crate::domain::anatomy::Landmark;
+use crate::domain::geometry::{Covariance, PointPx};
+
+/// The squared distance, in units of the joint spread, that one pair of honest estimates in a thousand exceeds (χ² with 2
+/// degrees of freedom).
+const DISPUTED: f64 = 13.8;
+/// The weights that are tried; a finer search changes the spread by less than a hundredth.
+const STEPS: u32 = 8;
+
+/// What two estimates amount to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Merged {
+    /// With the stage and the confidence of the one that weighs more.
+    pub landmark: Landmark,
+    /// Whether they contradict each other.
+    pub disputed: bool,
+}
+
+/// `first` and `second` as one; where they contradict each other `second`, the one that saw more, is kept.
+pub(super) fn merge(first: Landmark, second: Landmark) -> Merged {
+    let apart = second.position.from(first.position);
+    let joint = add(first.covariance, second.covariance);
+    let Some(squared) = squared(apart, joint).filter(|squared| squared.is_finite()) else {
+        return Merged { landmark: second, disputed: false };
+    };
+    if squared > DISPUTED {
+        let covariance = add(second.covariance, outer(apart, 0.25));
+        return Merged { landmark: Landmark { covariance, ..second }, disputed: true };
+    }
+    let better = |w: f64| intersected(&first, &second, w).map(|l| (l.covariance.sigma(), w, l));
+    let best = (0..=STEPS)
+        .filter_map(|step| better(f64::from(step) / f64::from(STEPS)))
+        .min_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    Merged { landmark: best.map_or(second, |(_, _, landmark)| landmark), disputed: false }
+}
+
+/// A landmark that was found, and what was known of its place before.
+pub(super) type Known = (Landmark, Landmark);
+
+/// The found landmarks of one vertebra, each steadied by what the locator reckons, whose errors along each axis have the correlation
+/// `alike` among each other; `None` where the two contradict each other.
+///
+/// With the prior covariance P = D + ρssᵀ (D diagonal, s the spreads, ρ = `alike`) and the found variances R the posterior is
+/// z − R(P + R)⁻¹(z − m). A diagonal plus one outer product has an inverse in closed form (Sherman & Morrison 1950).
+pub(super) fn steadied(known: &[Known], alike: f64) -> Option<Vec<Landmark>> {
+    let axis = |of: fn(PointPx) -> f64, variance: fn(Covariance) -> f64| {
+        let one = |(found, reckoned): &Known| Reckoned {
+            apart: of(found.position) - of(reckoned.position),
+            found: variance(found.covariance),
+            prior: variance(reckoned.covariance),
+        };
+        posterior(&known.iter().map(one).collect::<Vec<_>>(), alike)
+    };
+    let (x, y) = (axis(|p| p.x, |c| c.xx)?, axis(|p| p.y, |c| c.yy)?);
+    let surprise = (x.surprise + y.surprise) / (2 * known.len()).max(1) as f64;
+    (surprise <= DISPUTED / 2.0).then(|| {
+        let moves = x.moves.iter().zip(&y.moves);
+        let mut steady = Vec::with_capacity(known.len());
+        for ((found, _), (&(dx, xx), &(dy, yy))) in known.iter().zip(moves) {
+            let c = found.covariance;
+            let narrowed = ((xx / c.xx) * (yy / c.yy)).sqrt();
+            steady.push(Landmark {
+                position: PointPx::new(found.position.x + dx, found.position.y + dy),
+                covariance: Covariance { xx, xy: c.xy * narrowed, yy },
+                ..*found
+            });
+        }
+        steady
+    })
+}
+
+/// One coordinate of one landmark: found minus reckoned, and the two variances.
+struct Reckoned {
+    apart: f64,
+    found: f64,
+    prior: f64,
+}
+
+struct Posterior {
+    /// How far each coordinate moves from where it was found, and its variance then.
+    moves: Vec<(f64, f64)>,
+    /// (z − m)ᵀ (P + R)⁻¹ (z − m).
+    surprise: f64,
+}
+
+fn posterior(known: &[Reckoned], alike: f64) -> Option<Posterior> {
+    let own = |k: &Reckoned| (1.0 - alike) * k.prior + k.found;
+    if !known.iter().all(|k| k.found > 0.0 && k.prior > 0.0 && own(k).is_finite()) {
+        return None;
+    }
+    let total = |f: &dyn Fn(&Reckoned) -> f64| known.iter().map(f).sum::<f64>();
+    let shared = alike / (1.0 + alike * total(&|k| k.prior / own(k)));
+    let pull = shared * total(&|k| k.prior.sqrt() * k.apart / own(k));
+    let weighed = |k: &Reckoned| (k.apart - k.prior.sqrt() * pull) / own(k);
+    let moves = known.iter().map(|k| {
+        let inverse = 1.0 / own(k) - shared * k.prior / (own(k) * own(k));
+        (-k.found * weighed(k), k.found - k.found * k.found * inverse)
+    });
+    Some(Posterior { moves: moves.collect(), surprise: total(&|k| k.apart * weighed(k)) })
+}
+
+/// Covariance intersection with the weight `w` of the second.
+fn intersected(first: &Landmark, second: &Landmark, w: f64) -> Option<Landmark> {
+    let (one, two) = (inverse(first.covariance)?, inverse(second.covariance)?);
+    let covariance = inverse(add(scaled(one, 1.0 - w), scaled(two, w)))?;
+    let (a, b) = (apply(one, first.position), apply(two, second.position));
+    let mixed = PointPx::new((1.0 - w) * a.x + w * b.x, (1.0 - w) * a.y + w * b.y);
+    let heavier = if w >= 0.5 { second } else { first };
+    Some(Landmark { position: apply(covariance, mixed), covariance, ..*heavier })
+}
+
+fn add(a: Covariance, b: Covariance) -> Covariance {
+    Covariance { xx: a.xx + b.xx, xy: a.xy + b.xy, yy: a.yy + b.yy }
+}
+
+fn scaled(c: Covariance, by: f64) -> Covariance {
+    Covariance { xx: c.xx * by, xy: c.xy * by, yy: c.yy * by }
+}
+
+fn outer(v: PointPx, by: f64) -> Covariance {
+    Covariance { xx: v.x * v.x * by, xy: v.x * v.y * by, yy: v.y * v.y * by }
+}
+
+fn apply(c: Covariance, p: PointPx) -> PointPx {
+    PointPx::new(c.xx * p.x + c.xy * p.y, c.xy * p.x + c.yy * p.y)
+}
+
+fn inverse(c: Covariance) -> Option<Covariance> {
+    let determinant = c.xx * c.yy - c.xy * c.xy;
+    (determinant > 0.0 && determinant.is_finite()).then(|| Covariance {
+        xx: c.yy / determinant,
+        xy: -c.xy / determinant,
+        yy: c.xx / determinant,
+    })
+}
+
+/// vᵀ C⁻¹ v.
+fn squared(v: PointPx, c: Covariance) -> Option<f64> {
+    let p = apply(inverse(c)?, v);
+    Some(v.x * p.x + v.y * p.y)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::anatomy::Stage;
+
+    fn landmark(x: f64, y: f64, covariance: Covariance, stage: Stage) -> Landmark {
+        Landmark { position: PointPx::new(x, y), covariance, confidence: 0.9, stage }
+    }
+
+    #[test]
+    fn of_two_round_spreads_the_smaller_stays_as_it_is() {
+        let coarse = landmark(10.0, 10.0, Covariance::isotropic(3.0), Stage::Global);
+        let fine = landmark(11.0, 12.0, Covariance::isotropic(1.0), Stage::Refined);
+        for merged in [merge(coarse, fine), merge(fine, coarse)] {
+            assert!(!merged.disputed);
+            assert!(merged.landmark.position.distance(fine.position) < 1e-9);
+            assert!((merged.landmark.covariance.sigma() - 1.0).abs() < 1e-9);
+            assert_eq!(merged.landmark.stage, Stage::Refined);
+        }
+    }
+
+    #[test]
+    fn each_gives_the_direction_that_it_knows() {
+        let across = landmark(0.0, 0.0, Covariance { xx: 25.0, xy: 0.0, yy: 0.25 }, Stage::Global);
+        let along = landmark(4.0, 3.0, Covariance { xx: 0.25, xy: 0.0, yy: 25.0 }, Stage::Refined);
+        let merged = merge(across, along).landmark;
+        assert!((merged.position.x - 4.0).abs() < 0.1 && merged.position.y.abs() < 0.1, "{merged:?}");
+        assert!(merged.covariance.sigma() < 0.8);
+    }
+
+    #[test]
+    fn a_contradiction_keeps_the_specialist_widens_it_and_says_so() {
+        let global = landmark(0.0, 0.0, Covariance::isotropic(1.0), Stage::Global);
+        let special = landmark(12.0, 0.0, Covariance::isotropic(1.0), Stage::Refined);
+        let merged = merge(global, special);
+        assert!(merged.disputed && merged.landmark.position == special.position);
+        // The other place lies two of the new spreads away, in the direction of the contradiction only.
+        assert!((merged.landmark.covariance.xx - 37.0).abs() < 1e-9 && merged.landmark.covariance.yy == 1.0);
+    }
+
+    #[test]
+    fn a_spread_that_is_none_does_not_lose_the_landmark() {
+        let flat = landmark(1.0, 1.0, Covariance { xx: 0.0, xy: 0.0, yy: 0.0 }, Stage::Global);
+        let nan = landmark(2.0, 2.0, Covariance::isotropic(f64::NAN), Stage::Refined);
+        assert_eq!(merge(flat, nan).landmark.position, nan.position);
+    }
+
+    /// Four corners 20 by 15 about (`x`, `y`), tilted, each with its own error, of spread `sigma`.
+    fn quad(x: f64, y: f64, tilt: f64, errors: [f64; 4], sigma: f64) -> Vec<Landmark> {
+        let corners = [(-10.0, -7.5), (-10.0, 7.5), (10.0, -7.5), (10.0, 7.5)];
+        let at = |((u, v), e): ((f64, f64), f64)| {
+            let (s, c) = f64::sin_cos(tilt);
+            landmark(x + c * u - s * v, y + s * u + c * v + e, Covariance::isotropic(sigma), Stage::Refined)
+        };
+        corners.into_iter().zip(errors).map(at).collect()
+    }
+
+    fn tilt(body: &[Landmark]) -> f64 {
+        let v = body[2].position.from(body[0].position);
+        v.y.atan2(v.x)
+    }
+
+    #[test]
+    fn a_hardly_seen_body_takes_its_place_from_the_film_and_its_tilt_from_the_column() {
+        let found = quad(103.0, 102.0, 0.0, [2.5, 0.0, -2.5, 0.0], 3.0);
+        let reckoned = quad(100.0, 100.0, 0.1, [0.0; 4], 3.0);
+        let known: Vec<Known> = found.iter().copied().zip(reckoned.iter().copied()).collect();
+        let steady = steadied(&known, 0.95).unwrap();
+        let centre = |b: &[Landmark]| b.iter().map(|l| l.position.x).sum::<f64>() / 4.0;
+        assert!((tilt(&found) + 0.245).abs() < 0.01 && (tilt(&steady) - 0.1).abs() < 0.03, "{}", tilt(&steady));
+        assert!((101.5..103.0).contains(&centre(&steady)), "{}", centre(&steady));
+        assert!(steady.iter().all(|l| l.covariance.sigma() < 2.5));
+    }
+
+    #[test]
+    fn a_clearly_seen_body_stays_where_it_is_and_a_contradiction_changes_nothing() {
+        let reckoned = quad(100.0, 100.0, 0.1, [0.0; 4], 3.0);
+        let know = |found: Vec<Landmark>| found.into_iter().zip(reckoned.clone()).collect::<Vec<Known>>();
+        let clear = know(quad(103.0, 102.0, 0.0, [0.0; 4], 0.1));
+        for (steady, (found, _)) in steadied(&clear, 0.8).unwrap().iter().zip(&clear) {
+            assert!(steady.position.distance(found.position) < 0.05);
+        }
+        assert!(steadied(&know(quad(140.0, 100.0, 0.0, [0.0; 4], 1.0)), 0.8).is_none());
+        let none = know(quad(100.0, 100.0, 0.0, [0.0; 4], 0.0));
+        assert!(steadied(&none, 0.8).is_none(), "a spread that is none is no spread");
+    }
+
+    #[test]
+    fn without_correlation_it_is_the_mean_weighed_by_inverse_variances() {
+        let known = [Reckoned { apart: 4.0, found: 1.0, prior: 3.0 }, Reckoned { apart: -2.0, found: 2.0, prior: 2.0 }];
+        let p = posterior(&known, 0.0).unwrap();
+        assert!((p.moves[0].0 + 1.0).abs() < 1e-12 && (p.moves[0].1 - 0.75).abs() < 1e-12);
+        assert!((p.moves[1].0 - 1.0).abs() < 1e-12 && (p.moves[1].1 - 1.0).abs() < 1e-12);
+        assert!((p.surprise - 5.0).abs() < 1e-12);
+    }
+
+    fn spread() -> impl Strategy<Value = Covariance> {
+        (0.1..5.0, 0.1..5.0, -0.9..0.9).prop_map(|(a, b, r): (f64, f64, f64)| Covariance {
+            xx: a * a,
+            xy: r * a * b,
+            yy: b * b,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_merged_is_never_worse_than_the_better_and_stays_a_covariance(
+            one in spread(), two in spread(), x in -2.0..2.0, y in -2.0..2.0,
+        ) {
+            let merged = merge(landmark(0.0, 0.0, one, Stage::Global), landmark(x, y, two, Stage::Refined));
+            let c = merged.landmark.covariance;
+            prop_assert!(c.xx > 0.0 && c.xx * c.yy > c.xy * c.xy);
+            prop_assert!(merged.landmark.position.is_finite());
+            if !merged.disputed {
+                prop_assert!(c.sigma() <= one.sigma().min(two.sigma()) + 1e-9);
+            }
+        }
+    }
+}
