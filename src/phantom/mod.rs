@@ -11,6 +11,8 @@ pub mod case;
 pub mod dicom;
 pub mod draw;
 pub mod film;
+pub mod hardware;
+mod head;
 mod marker;
 pub mod morphometry;
 pub mod other;
