@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// How far patients and technique stray from the textbook
     #[arg(long, value_enum, default_value = "mixed")]
     difficulty: Level,
+    /// A fault that every film carries, NAME or NAME=SIZE, as yaw=12 or cut-below=10; a wrong name lists them all
+    #[arg(long, value_name = "FAULT", default_value = "none")]
+    fault: Blemish,
     /// The file format
     #[arg(long, value_enum, default_value = "dicom")]
     format: Format,
@@ -63,6 +66,7 @@ enum Level {
 enum Format {
     Dicom,
     Png,
+    Jpeg,
 }
 
 /// Writes the films one after the other, each with its truth.
@@ -78,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             difficulty: arguments.difficulty.into(),
             position: (*view).into(),
             pixel_mm: arguments.pixel_mm,
-            blemish: Blemish::None,
+            blemish: arguments.fault,
         });
         let stem = arguments.out.join(format!("phantom-{seed:06}-{}", Position::from(*view).name()));
         match arguments.format {
@@ -89,6 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
             }
             Format::Png => png(&stem.with_extension("png"), &case)?,
+            Format::Jpeg => jpeg(&stem.with_extension("jpg"), &case)?,
         }
         truth(&stem, case.truth)?;
     }
@@ -100,6 +105,14 @@ fn png(path: &Path, case: &Case) -> anyhow::Result<()> {
     let side = |n: usize| u32::try_from(n).context("the film is too large for a PNG");
     let image: ImageBuffer<Luma<u16>, Vec<u16>> =
         ImageBuffer::from_raw(side(case.size.0)?, side(case.size.1)?, case.quantised(16)).context("no pixels")?;
+    image.save(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn jpeg(path: &Path, case: &Case) -> anyhow::Result<()> {
+    let side = |n: usize| u32::try_from(n).context("the film is too large for a JPEG");
+    let grey = case.quantised(8).into_iter().map(|p| p as u8).collect();
+    let image: ImageBuffer<Luma<u8>, Vec<u8>> =
+        ImageBuffer::from_raw(side(case.size.0)?, side(case.size.1)?, grey).context("no pixels")?;
     image.save(path).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -56,7 +56,13 @@ const NECKS: [Neck; 5] = [
     neck(2024, Position::Flexion, Blemish::None, "patient-a-flexion.dcm", "patient A, flexion"),
     neck(2024, Position::Extension, Blemish::None, "patient-a-extension.dcm", "patient A, extension"),
     neck(2031, Position::Neutral, Blemish::HiddenC7, "patient-b-neutral.dcm", "patient B, shoulders over C7"),
-    neck(2047, Position::Neutral, Blemish::UnderExposed, "patient-c-neutral.dcm", "patient C, far too little dose"),
+    neck(
+        2047,
+        Position::Neutral,
+        Blemish::UnderExposed(None),
+        "patient-c-neutral.dcm",
+        "patient C, far too little dose",
+    ),
 ];
 
 const fn neck(seed: u64, position: Position, blemish: Blemish, name: &'static str, story: &'static str) -> Neck {

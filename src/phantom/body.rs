@@ -20,6 +20,8 @@ pub struct Build {
     pub fillings: bool,
     /// An earring, a chain, a hearing aid: metal somewhere near.
     pub jewellery: bool,
+    /// The ear rods of a cephalostat.
+    pub ear_rods: bool,
     /// What is fixed in or about the neck.
     pub worn: Worn,
 }
@@ -33,6 +35,7 @@ impl Build {
             jaw_open: draw.even(0.0, 0.12 + 0.2 * odd),
             fillings: draw.chance(0.35 + 0.3 * odd),
             jewellery: draw.chance(0.08 * odd.min(0.5) * 2.0 + 0.25 * odd),
+            ear_rods: false,
             worn: Worn::drawn(draw, odd),
         }
     }
@@ -57,6 +60,9 @@ pub fn surroundings(spine: &Spine, build: &Build, draw: &mut Draw) -> Vec<Solid>
     solids.extend(hardware::worn(spine, build, draw));
     solids.push(hyoid(spine, draw));
     solids.extend(shoulder_girdle(spine, build, draw));
+    if build.ear_rods {
+        solids.push(head::ear_rods(&spine.head));
+    }
     if build.jewellery {
         solids.push(jewellery(&spine.head, draw));
     }

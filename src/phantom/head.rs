@@ -56,20 +56,20 @@ fn vault(head: &Frame, draw: &mut Draw) -> Solid {
 /// The base: anterior fossa, sella, clivus, petrous bones, mastoids with their cells, occiput.
 fn base(head: &Frame, draw: &mut Draw) -> Solid {
     let mut parts = both([
-        Shape::Block { centre: v(58.0, 26.0, 48.0), half: v(33.0, 22.0, 1.6), round: 1.2, shear: 0.08 },
+        Shape::Block { centre: v(58.0, 26.0, 48.0), half: v(33.0, 12.0, 1.4), round: 1.2, shear: 0.08 },
         rod(v(0.0, 54.0, 18.0), v(14.0, 14.0, 26.0), (11.0, 6.0)),
         ellipsoid(v(-14.0, 54.0, 3.0), v(13.0, 9.0, 20.0)),
         ellipsoid(v(1.0, 16.0, 0.0), v(10.0, 6.0, 6.0)),
         rod(v(32.0, 44.0, 42.0), v(20.0, 48.0, 16.0), (2.2, 2.6)),
         rod(v(26.0, 8.0, 34.0), v(14.0, 8.0, 34.0), (1.6, 1.6)),
         rod(v(14.0, 6.0, 35.0), v(4.0, 6.0, 5.0), (4.5, 3.5)),
-        rod(v(-30.0, 14.0, 0.0), v(-62.0, 30.0, 12.0), (3.0, 4.0)),
+        rod(v(-28.0, 14.0, 3.0), v(-52.0, 28.0, 18.0), (2.5, 2.5)),
     ]);
     parts.extend([
-        slab(v(60.0, 0.0, 42.0), v(24.0, 8.0, 1.5)),
-        slab(v(34.0, 0.0, 43.0), v(8.0, 12.0, 1.6)),
+        slab(v(60.0, 0.0, 42.0), v(24.0, 5.0, 1.4)),
+        slab(v(34.0, 0.0, 43.0), v(8.0, 8.0, 1.4)),
         rod(v(14.0, 0.0, 36.0), v(12.0, 0.0, 46.0), (2.2, 1.8)),
-        rod(v(-33.0, 0.0, -1.0), v(-80.0, 0.0, 24.0), (3.0, 5.0)),
+        rod(v(-32.0, 0.0, 2.0), v(-70.0, 0.0, 27.0), (2.5, 4.0)),
     ]);
     let mut holes = both([rod(v(-3.0, 40.0, 17.0), v(-3.0, 78.0, 17.0), (4.2, 4.8))]);
     for _ in 0..draw.below(14) + 6 {
@@ -82,7 +82,7 @@ fn base(head: &Frame, draw: &mut Draw) -> Solid {
         parts,
         holes,
         blend: 4.0,
-        tissue: Tissue::Bone { cortex: 1.4, cancellous: draw.even(0.2, 0.4) },
+        tissue: Tissue::Bone { cortex: 1.1, cancellous: draw.even(0.12, 0.3) },
         frame: *head,
         grain: 1.8,
     }
@@ -101,7 +101,7 @@ fn face(head: &Frame, draw: &mut Draw) -> Solid {
         rod(v(76.0, 22.0, -3.0), v(48.0, 29.0, -2.0), (4.8, 4.4)),
     ]);
     parts.extend([
-        slab(v(68.0, 0.0, 3.0), v(26.0, 22.0, 1.8)),
+        slab(v(68.0, 0.0, 3.0), v(26.0, 11.0, 1.6)),
         rod(v(92.0, 0.0, 50.0), v(102.0, 0.0, 30.0), (3.0, 1.6)),
         ellipsoid(v(89.0, 0.0, 60.0), v(9.0, 36.0, 16.0)),
     ]);
@@ -110,7 +110,7 @@ fn face(head: &Frame, draw: &mut Draw) -> Solid {
         parts,
         holes: vec![ellipsoid(v(90.0, 0.0, 59.0), v(r, 4.0 * r, 1.9 * r))],
         blend: 2.5,
-        tissue: Tissue::Bone { cortex: 1.2, cancellous: draw.even(0.15, 0.3) },
+        tissue: Tissue::Bone { cortex: 0.9, cancellous: draw.even(0.12, 0.28) },
         frame: *head,
         grain: 1.8,
     }
@@ -125,8 +125,9 @@ fn jaw(head: &Frame, build: &Build, draw: &mut Draw) -> Solid {
         rod(at(25.0, 46.0, 2.0), at(22.0, 47.0, -14.0), (1.8, 3.0)),
         Shape::Block { centre: at(14.0, 47.0, -29.0), half: at(15.5, 2.8, 25.0), round: 2.0, shear: -0.1 },
         Shape::Rod { from: at(12.0, 46.0, -47.0), to: at(40.0, 34.0, -54.0), radii: (4.0, 4.8), rise: 8.0 },
-        Shape::Rod { from: at(40.0, 34.0, -54.0), to: at(66.0, 12.0, -60.0), radii: (4.8, 5.2), rise: 10.0 },
-        Shape::Rod { from: at(66.0, 12.0, -60.0), to: at(70.0, 0.0, -61.0), radii: (5.2, 6.0), rise: 10.0 },
+        Shape::Rod { from: at(40.0, 34.0, -54.0), to: at(63.0, 14.0, -58.0), radii: (4.8, 5.0), rise: 9.0 },
+        Shape::Rod { from: at(63.0, 14.0, -58.0), to: at(68.0, 0.0, -55.0), radii: (5.0, 4.6), rise: 8.0 },
+        ellipsoid(at(68.0, 4.0, -67.0), at(8.0, 10.0, 6.5)),
     ]);
     Solid {
         parts,
@@ -169,4 +170,14 @@ fn teeth(head: &Frame, build: &Build, draw: &mut Draw) -> Vec<Solid> {
         solids.push(solid(fillings, Tissue::Metal { density: 4.0 }));
     }
     solids
+}
+
+/// Two rings of metal at the ears, about the cephalostat's rods.
+pub(super) fn ear_rods(head: &Frame) -> Solid {
+    let at = |i: usize, y: f32| {
+        let (s, c) = (i as f32 * std::f32::consts::FRAC_PI_4).sin_cos();
+        v(-3.0 + 7.0 * c, y, 17.0 + 7.0 * s)
+    };
+    let parts = [76.0, -76.0].iter().flat_map(|y| (0..8).map(|i| rod(at(i, *y), at(i + 1, *y), (1.0, 1.0)))).collect();
+    Solid { parts, holes: Vec::new(), blend: 0.5, tissue: Tissue::Metal { density: 1.5 }, frame: *head, grain: 0.9 }
 }

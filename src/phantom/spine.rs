@@ -30,6 +30,8 @@ pub struct Pose {
     pub yaw: f32,
     /// The patient's lean out of the film's plane, degrees.
     pub roll: f32,
+    /// The patient's lean within the film's plane, degrees, backwards positive.
+    pub tilt: f32,
     /// How much further the head is rotated than the trunk, degrees.
     pub twist: f32,
 }
@@ -64,6 +66,7 @@ impl Pose {
             slips,
             yaw: draw.normal(0.0, 3.5 * loose),
             roll: draw.normal(0.0, 2.0 * loose),
+            tilt: draw.normal(0.0, 7.0 * odd),
             twist: draw.normal(0.0, 4.0 * loose),
         }
     }
@@ -98,6 +101,9 @@ pub struct Skeleton {
     fused: Vec<usize>,
     grain: f32,
 }
+
+/// What is left of a disc's height between fused bodies.
+const FUSED_DISC: f32 = 0.06;
 
 /// Block vertebrae, born or made: one disc or two in a row without height.
 fn fused(draw: &mut Draw, odder: f32) -> Vec<usize> {
@@ -144,12 +150,18 @@ impl Skeleton {
             let prone = [0.1, 0.3, 0.6, 1.0, 0.9, 0.3, 0.1][level];
             let worn = draw.chance((0.15 + 0.75 * odd) * old * prone + 0.15 * odd * prone);
             let spur = |draw: &mut Draw| if worn { draw.even(0.8, 4.0 + 2.0 * odd) } else { 0.0 };
-            let wear = Wear { spurs: (spur(draw), spur(draw)), uncus: draw.even(2.0, 4.5 + if worn { 2.0 * odd } else { 0.0 }), cortex, cancellous, round };
+            let wear = Wear {
+                spurs: (spur(draw), spur(draw)),
+                uncus: draw.even(2.0, 4.5 + if worn { 2.0 * odd } else { 0.0 }),
+                cortex,
+                cancellous,
+                round,
+            };
             if worn {
                 discs[level] *= draw.even(0.35, 0.85);
             }
             if fused.contains(&level) {
-                discs[level] *= 0.06;
+                discs[level] *= FUSED_DISC;
             }
             level += 1;
             bone(&s, &wear, kind, grain)
@@ -164,9 +176,19 @@ impl Skeleton {
         &self.fused
     }
 
+    /// The same bones, with the disc `level` replaced by bone.
+    pub fn with_fused(mut self, level: usize) -> Self {
+        if let Some(disc) = self.discs.get_mut(level).filter(|_| !self.fused.contains(&level)) {
+            *disc *= FUSED_DISC;
+            self.fused.push(level);
+        }
+        self
+    }
+
     /// Poses it.
     pub fn posed(&self, pose: &Pose) -> Spine {
-        let patient = Frame::new(Vec3::default(), 0.0, pose.yaw.to_radians(), pose.roll.to_radians());
+        let patient =
+            Frame::new(Vec3::default(), pose.tilt.to_radians(), pose.yaw.to_radians(), pose.roll.to_radians());
         let bodies = self.chain(pose);
         // Put C5 at the origin, turn the patient, twist what lies above.
         let anchor = bodies[3].origin;
@@ -209,7 +231,8 @@ impl Skeleton {
             let angle = pose.shares.get(i).map_or(0.02, share);
             let middle = pitch + below_tilt + angle / 2.0;
             let rise = self.discs[i];
-            let disc = v(-middle.sin(), 0.0, middle.cos()) * rise + v(middle.cos(), 0.0, middle.sin()) * if whole { 0.0 } else { pose.slips[i] };
+            let disc = v(-middle.sin(), 0.0, middle.cos()) * rise
+                + v(middle.cos(), 0.0, middle.sin()) * if whole { 0.0 } else { pose.slips[i] };
             let seat = frames[i + 1].point(below) + disc;
             pitch += below_tilt + angle - own_tilt;
             let yaw = pose.twist.to_radians() * 0.5 * (6 - i) as f32 / 6.0;
@@ -252,7 +275,7 @@ mod tests {
         let person = Person { female: true, stature: 1.65, age: 30.0 };
         let skeleton = Skeleton::drawn(&person, &mut Draw::new(5, 0), 0.0, 1.0);
         let mut pose = Pose::drawn(Position::Neutral, lordosis, &mut Draw::new(5, 1), 0.0);
-        (pose.yaw, pose.roll, pose.twist, pose.slips) = (0.0, 0.0, 0.0, [0.0; 6]);
+        (pose.yaw, pose.roll, pose.tilt, pose.twist, pose.slips) = (0.0, 0.0, 0.0, 0.0, [0.0; 6]);
         skeleton.posed(&pose)
     }
 
