@@ -408,7 +408,7 @@ fn look(blemish: Blemish, odd: f32, draw: &mut Draw) -> Look {
         // Vendors differ most in how much of the broad shading they leave.
         latitude: draw.even(0.15, 1.0),
         detail: (draw.even(0.0, 0.9), draw.even(0.0, 2.0)),
-        clip: (draw.even(-0.35, 0.08), draw.even(-0.7, 0.05 + 0.04 * odd)),
+        clip: (draw.even(-0.25, 0.08), draw.even(-0.55, 0.05 + 0.04 * odd)),
         gamma: draw.even(0.75, 1.5),
         sigmoid: if draw.chance(0.6) { draw.even(1.0, 5.0) } else { 0.0 },
         grid_lines: match blemish {

@@ -131,7 +131,8 @@ const GLYPHS: [[u8; 7]; 18] = [
     [0; 7],
 ];
 
-fn write_line(pixels: &mut [f32], (width, height): (usize, usize), draw: &mut Draw) {
+/// A line of random letters anywhere, in the picture's own pixels.
+pub(super) fn write_line(pixels: &mut [f32], (width, height): (usize, usize), draw: &mut Draw) {
     let scale = 1 + draw.below((width / 320).max(1) + 1);
     let letters: Vec<usize> = (0..2 + draw.below(14)).map(|_| draw.below(GLYPHS.len())).collect();
     let (x0, y0) = (draw.below(width), if draw.chance(0.5) { draw.below(height / 8 + 1) } else { draw.below(height) });

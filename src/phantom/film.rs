@@ -44,6 +44,26 @@ pub struct Look {
     pub shutter_black: bool,
 }
 
+impl Look {
+    /// A film of another part of the body as a good department takes it.
+    pub(super) fn plain(draw: &mut Draw) -> Self {
+        Self {
+            dose: draw.normal(0.0, 0.3).exp() * 6.0,
+            scatter: draw.even(0.2, 0.6),
+            blur: 0.15,
+            motion: 0.0,
+            latitude: draw.even(0.6, 1.0),
+            detail: (draw.even(0.0, 0.6), draw.even(0.0, 1.5)),
+            clip: (draw.even(0.002, 0.02), draw.even(0.002, 0.02)),
+            gamma: draw.even(0.8, 1.3),
+            sigmoid: draw.even(0.0, 3.0),
+            grid_lines: 0.0,
+            collimation: [-0.01, -0.01, 1.01, 1.01],
+            shutter_black: true,
+        }
+    }
+}
+
 /// Quanta for each square millimetre behind the neck at the dose the room aims at.
 const QUANTA: f32 = 2.4e4;
 /// Electronic noise, as quanta for each square millimetre.

@@ -106,7 +106,7 @@ fn plate(spine: &Spine, first: usize, count: usize, draw: &mut Draw) -> Vec<Soli
             parts.push(rod(front(i, 2.0, y, 3.0), front(i + 1, 2.0, y, -3.0), (1.6, 1.6)));
         }
     }
-    let mut solids = vec![metal(parts, 1.8, 0.9)];
+    let mut solids = vec![metal(parts, 4.5, 0.9)];
     if draw.chance(0.6) {
         let cages = (first..last)
             .map(|i| {

@@ -17,6 +17,7 @@ pub mod hardware;
 mod head;
 mod marker;
 pub mod morphometry;
+pub mod negatives;
 pub mod other;
 pub mod plate;
 pub mod solid;
