@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use image::{ImageBuffer, Luma};
+use image::{DynamicImage, GrayImage, ImageBuffer, Luma};
 
 use crate::domain::report::Position;
 use crate::phantom::case::{Blemish, Case, Difficulty, Recipe};
 use crate::phantom::dicom::{Header, write};
+use crate::phantom::negatives::{Class, negative};
 use crate::phantom::truth::Truth;
 
 use crate::evaluate::with_measurements;
@@ -32,6 +33,12 @@ pub(super) struct Arguments {
     /// How far patients and technique stray from the textbook
     #[arg(long, value_enum, default_value = "mixed")]
     difficulty: Level,
+    /// A fault that every film carries, NAME or NAME=SIZE, as yaw=12 or cut-below=10; a wrong name lists them all
+    #[arg(long, value_name = "FAULT", default_value = "none")]
+    fault: Blemish,
+    /// Instead of necks: chests, hips, slices, pages and what else is no lateral neck, each kind in turn
+    #[arg(long, conflicts_with_all = ["views", "difficulty", "fault"])]
+    others: bool,
     /// The file format
     #[arg(long, value_enum, default_value = "dicom")]
     format: Format,
@@ -63,11 +70,15 @@ pub(super) enum Level {
 enum Format {
     Dicom,
     Png,
+    Jpeg,
 }
 
 /// Writes the films one after the other, each with its truth.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&arguments.out).with_context(|| format!("cannot make {}", arguments.out.display()))?;
+    if arguments.others {
+        return others(arguments);
+    }
     let views = arguments.views.len().max(1) as u64;
     for film in 0..arguments.count {
         let seed = arguments.seed.wrapping_add(film / views);
@@ -78,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             difficulty: arguments.difficulty.into(),
             position: (*view).into(),
             pixel_mm: arguments.pixel_mm,
-            blemish: Blemish::None,
+            blemish: arguments.fault,
         });
         let stem = arguments.out.join(format!("phantom-{seed:06}-{}", Position::from(*view).name()));
         match arguments.format {
@@ -88,7 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 write(&path, &header, &case.stored(seed))
                     .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
             }
-            Format::Png => png(&stem.with_extension("png"), &case)?,
+            Format::Png | Format::Jpeg => raster(&stem, arguments.format, case.size, &case.pixels)?,
         }
         truth(&stem, case.truth)?;
     }
@@ -96,11 +107,40 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn png(path: &Path, case: &Case) -> anyhow::Result<()> {
-    let side = |n: usize| u32::try_from(n).context("the film is too large for a PNG");
-    let image: ImageBuffer<Luma<u16>, Vec<u16>> =
-        ImageBuffer::from_raw(side(case.size.0)?, side(case.size.1)?, case.quantised(16)).context("no pixels")?;
-    image.save(path).with_context(|| format!("cannot write {}", path.display()))
+/// Writes what is no lateral neck.
+fn others(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !matches!(arguments.format, Format::Dicom),
+        "what is no lateral neck is written as PNG or JPEG: add --format png"
+    );
+    for film in 0..arguments.count {
+        let class = Class::ALL[film as usize % Class::ALL.len()];
+        let seed = arguments.seed.wrapping_add(film);
+        let picture = negative(class, seed, arguments.pixel_mm);
+        let stem = arguments.out.join(format!("other-{seed:06}-{}", class.name()));
+        raster(&stem, arguments.format, picture.size, &picture.pixels)?;
+        truth(&stem, picture.truth)?;
+    }
+    eprintln!("{} other pictures with their truth in {}.", arguments.count, arguments.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `pixels` (0 … 1) as JPEG with 8 bits or as PNG with 16.
+fn raster(stem: &Path, format: Format, size: (usize, usize), pixels: &[f32]) -> anyhow::Result<()> {
+    let side = |n: usize| u32::try_from(n).context("the film is too large for this format");
+    let (width, height) = (side(size.0)?, side(size.1)?);
+    let level = |p: &f32, top: f32| (p.clamp(0.0, 1.0) * top).round();
+    let path = stem.with_extension(if matches!(format, Format::Jpeg) { "jpg" } else { "png" });
+    let image = if matches!(format, Format::Jpeg) {
+        DynamicImage::from(
+            GrayImage::from_raw(width, height, pixels.iter().map(|p| level(p, 255.0) as u8).collect())
+                .context("no pixels")?,
+        )
+    } else {
+        let grey: Vec<u16> = pixels.iter().map(|p| level(p, 65535.0) as u16).collect();
+        DynamicImage::from(ImageBuffer::<Luma<u16>, _>::from_raw(width, height, grey).context("no pixels")?)
+    };
+    image.save(&path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn truth(stem: &Path, truth: Truth) -> anyhow::Result<()> {

@@ -57,7 +57,13 @@ const NECKS: [Neck; 5] = [
     well(2029, Position::Flexion, "patient-a-flexion.dcm", "patient A, flexion"),
     well(2029, Position::Extension, "patient-a-extension.dcm", "patient A, extension"),
     neck(2031, Position::Neutral, Blemish::HiddenC7, "patient-b-neutral.dcm", "patient B, shoulders over C7"),
-    neck(2047, Position::Neutral, Blemish::UnderExposed, "patient-c-neutral.dcm", "patient C, far too little dose"),
+    neck(
+        2047,
+        Position::Neutral,
+        Blemish::UnderExposed(None),
+        "patient-c-neutral.dcm",
+        "patient C, far too little dose",
+    ),
 ];
 
 /// A film as everyone would have it.

@@ -168,7 +168,29 @@ pub fn cast(solids: &[Solid], beam: &Beam, draw: &mut Draw) -> Shadow {
     for (s, a) in soft.thickness.mm.iter_mut().zip(&air.thickness.mm) {
         *s = (*s - a).max(0.0);
     }
+    let planes = draw.even(0.3, 1.6);
+    uneven(&mut soft.thickness, &[(22.0, 3.0 * planes), (7.0, 1.4 * planes), (2.6, 0.7 * planes)], 60.0, draw);
+    let grainy = draw.even(0.05, 0.3);
+    uneven(&mut broad.thickness, &[(9.0, 0.9 * grainy), (3.5, grainy), (1.6, grainy)], 3.0, draw);
     Shadow { fine, broad, soft }
+}
+
+/// Makes a layer uneven as muscle and fat planes or spongy bone are: sums smooth noise of several grains (pixels, mm),
+/// in full where there is `full` mm of the tissue.
+fn uneven(map: &mut Thickness, octaves: &[(f32, f32)], full: f32, draw: &mut Draw) {
+    let mut rng = draw.quick();
+    for &(grain, strength) in octaves {
+        let size = ((map.width as f32 / grain) as usize + 3, (map.height as f32 / grain) as usize + 3);
+        let mut noise = Thickness::empty(size);
+        noise.mm.fill_with(|| 2.0 * (rng.even() + rng.even() - 1.0));
+        let shift = (rng.even(), rng.even());
+        for (y, row) in map.mm.chunks_exact_mut(map.width).enumerate() {
+            for (x, value) in row.iter_mut().enumerate().filter(|(_, v)| **v > 0.05) {
+                let n = noise.at(x as f32 / grain + 0.6 + shift.0, y as f32 / grain + 0.6 + shift.1);
+                *value = (*value + n * strength * (*value / full).min(1.0)).max(0.0);
+            }
+        }
+    }
 }
 
 /// `job(0) … job(n − 1)` on all cores, in order.

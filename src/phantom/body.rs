@@ -1,6 +1,8 @@
 //! What surrounds the spine: skull and jaw, the soft parts of head, neck and trunk, airway, shoulders.
 
 use super::draw::Draw;
+use super::hardware::{self, Worn};
+use super::head;
 use super::solid::{Shape, Solid, Tissue};
 use super::space::{Frame, Vec3, v};
 use super::spine::Spine;
@@ -18,6 +20,10 @@ pub struct Build {
     pub fillings: bool,
     /// An earring, a chain, a hearing aid: metal somewhere near.
     pub jewellery: bool,
+    /// The ear rods of a cephalostat.
+    pub ear_rods: bool,
+    /// What is fixed in or about the neck.
+    pub worn: Worn,
 }
 
 impl Build {
@@ -28,31 +34,35 @@ impl Build {
             girth: draw.normal(1.0, 0.10 + 0.04 * odd).clamp(0.75, 1.4),
             jaw_open: draw.even(0.0, 0.12 + 0.2 * odd),
             fillings: draw.chance(0.35 + 0.3 * odd),
-            jewellery: draw.chance(0.08 + 0.25 * odd),
+            jewellery: draw.chance(0.08 * odd.min(0.5) * 2.0 + 0.25 * odd),
+            ear_rods: false,
+            worn: Worn::drawn(draw, odd),
         }
     }
 }
 
-fn ellipsoid(centre: Vec3, radii: Vec3) -> Shape {
+pub(super) fn ellipsoid(centre: Vec3, radii: Vec3) -> Shape {
     Shape::Ellipsoid { centre, radii }
 }
 
-fn rod(from: Vec3, to: Vec3, radii: (f32, f32)) -> Shape {
+pub(super) fn rod(from: Vec3, to: Vec3, radii: (f32, f32)) -> Shape {
     Shape::Rod { from, to, radii, rise: 0.0 }
 }
 
-fn both(shapes: impl IntoIterator<Item = Shape>) -> Vec<Shape> {
+pub(super) fn both(shapes: impl IntoIterator<Item = Shape>) -> Vec<Shape> {
     shapes.into_iter().flat_map(|s| [s, s.mirrored()]).collect()
 }
 
 /// Everything but the spine, placed in the world.
 pub fn surroundings(spine: &Spine, build: &Build, draw: &mut Draw) -> Vec<Solid> {
     let mut solids = vec![soft_tissue(spine, build), airway(spine, draw)];
-    solids.extend(skull(&spine.head, draw));
-    solids.push(jaw(&spine.head, build, draw));
-    solids.extend(teeth(&spine.head, build, draw));
+    solids.extend(head::bones(&spine.head, build, draw));
+    solids.extend(hardware::worn(spine, build, draw));
     solids.push(hyoid(spine, draw));
     solids.extend(shoulder_girdle(spine, build, draw));
+    if build.ear_rods {
+        solids.push(head::ear_rods(&spine.head));
+    }
     if build.jewellery {
         solids.push(jewellery(&spine.head, draw));
     }
@@ -88,6 +98,8 @@ fn soft_tissue(spine: &Spine, build: &Build) -> Solid {
     let h = |p: Vec3| spine.head.point(p);
     parts.push(ellipsoid(h(v(12.0, 0.0, 58.0)), v(100.0, 78.0, 92.0)));
     parts.push(ellipsoid(h(v(62.0, 0.0, -4.0)), v(44.0, 58.0, 62.0)));
+    parts.push(ellipsoid(h(v(108.0, 0.0, 14.0)), v(14.0, 12.0, 15.0)));
+    parts.push(ellipsoid(h(v(88.0, 0.0, -46.0)), v(20.0, 24.0, 20.0)));
     parts.push(rod(h(v(30.0, 0.0, -25.0)), spine.bodies[2].point(v(18.0, 0.0, 0.0)), (48.0, 34.0 * g)));
     parts.push(rod(h(v(-40.0, 0.0, 20.0)), spine.bodies[3].point(v(-30.0, 0.0, 0.0)), (52.0, 42.0 * g)));
     let trunk = trunk_frame(spine);
@@ -124,109 +136,14 @@ fn airway(spine: &Spine, draw: &mut Draw) -> Solid {
         .windows(2)
         .filter_map(|w| if let [(a, ra), (b, rb)] = w { Some(rod(*a, *b, (ra * wide, rb * wide))) } else { None })
         .collect();
-    parts.push(ellipsoid(spine.head.point(v(62.0, 0.0, 22.0)), v(26.0, 11.0, 15.0)));
+    parts.extend(head::sinuses(draw).into_iter().filter_map(|s| match s {
+        Shape::Ellipsoid { centre, radii } => Some(ellipsoid(spine.head.point(centre), radii)),
+        _ => None,
+    }));
     if draw.chance(0.5) {
         parts.push(ellipsoid(spine.head.point(v(52.0, 0.0, -12.0)), v(26.0, 14.0, 4.0)));
     }
     Solid { parts, holes: Vec::new(), blend: 4.0, tissue: Tissue::Air, frame: Frame::WORLD, grain: 2.0 }
-}
-
-fn skull(head: &Frame, draw: &mut Draw) -> Vec<Solid> {
-    let thick = draw.even(4.5, 7.5);
-    let size = draw.normal(1.0, 0.035);
-    let radii = v(93.0, 72.0, 72.0) * size;
-    let centre = v(9.0, 0.0, 66.0);
-    let outer = ellipsoid(centre, radii);
-    let inner = ellipsoid(centre + v(1.0, 0.0, 1.0), radii - v(thick, thick, thick));
-    let vault = Solid {
-        parts: vec![outer],
-        holes: vec![inner],
-        blend: 1.0,
-        tissue: Tissue::Bone { cortex: 1.6, cancellous: 0.4 },
-        frame: *head,
-        grain: 2.4,
-    };
-    let mut base = both([
-        ellipsoid(v(6.0, 34.0, 17.0), v(12.0, 20.0, 9.0)),
-        ellipsoid(v(-8.0, 50.0, 0.0), v(12.0, 9.0, 19.0)),
-        ellipsoid(v(3.0, 16.0, 2.0), v(10.0, 6.5, 6.0)),
-        rod(v(14.0, 52.0, 22.0), v(62.0, 60.0, 12.0), (3.0, 3.5)),
-        rod(v(40.0, 20.0, 8.0), v(43.0, 19.0, -14.0), (3.0, 2.0)),
-        ellipsoid(v(82.0, 32.0, 24.0), v(12.0, 17.0, 14.0)),
-    ]);
-    base.extend([
-        rod(v(4.0, 0.0, 6.0), v(30.0, 0.0, 38.0), (6.0, 8.0)),
-        rod(v(30.0, 0.0, 36.0), v(82.0, 0.0, 46.0), (5.0, 4.0)),
-        ellipsoid(v(72.0, 0.0, 2.0), v(25.0, 26.0, 5.0)),
-        rod(v(-10.0, 0.0, 1.0), v(-72.0, 0.0, 20.0), (3.0, 5.0)),
-        ellipsoid(v(-80.0, 0.0, 46.0), v(8.0, 14.0, 9.0)),
-    ]);
-    let base = Solid {
-        parts: base,
-        holes: both([
-            ellipsoid(v(-8.0, 50.0, 0.0), v(5.0, 4.0, 9.0)),
-            ellipsoid(v(82.0, 32.0, 22.0), v(8.0, 12.0, 10.0)),
-        ]),
-        blend: 4.0,
-        tissue: Tissue::Bone { cortex: 1.4, cancellous: draw.even(0.12, 0.28) },
-        frame: *head,
-        grain: 1.8,
-    };
-    vec![vault, base]
-}
-
-/// The lower jaw, hung at the joint so that it can open.
-fn jaw(head: &Frame, build: &Build, draw: &mut Draw) -> Solid {
-    let k = draw.normal(1.0, 0.06);
-    let at = |x: f32, y: f32, z: f32| v(x * k, y * k, z * k);
-    let parts = both([
-        Shape::Rod { from: at(0.0, 50.0, 0.0), to: at(8.0, 46.0, -52.0), radii: (4.0, 4.0), rise: 0.0 },
-        Shape::Rod { from: at(22.0, 47.0, -2.0), to: at(20.0, 46.0, -48.0), radii: (2.6, 3.6), rise: 2.0 },
-        Shape::Rod { from: at(8.0, 46.0, -50.0), to: at(42.0, 34.0, -62.0), radii: (4.2, 4.8), rise: 6.0 },
-        Shape::Rod { from: at(42.0, 34.0, -62.0), to: at(70.0, 12.0, -70.0), radii: (4.8, 5.5), rise: 8.0 },
-        Shape::Rod { from: at(70.0, 12.0, -70.0), to: at(74.0, 0.0, -71.0), radii: (5.5, 6.0), rise: 9.0 },
-    ]);
-    Solid {
-        parts,
-        holes: Vec::new(),
-        blend: 5.0,
-        tissue: Tissue::Bone { cortex: 1.8, cancellous: 0.25 },
-        frame: head.then(&Frame::new(v(16.0, 0.0, 12.0), -build.jaw_open, 0.0, 0.0)),
-        grain: 1.8,
-    }
-}
-
-fn teeth(head: &Frame, build: &Build, draw: &mut Draw) -> Vec<Solid> {
-    let (mut crowns, mut fillings) = (Vec::new(), Vec::new());
-    let missing = draw.even(0.0, 0.35);
-    for (z, up) in [(-8.0, true), (-24.0, false)] {
-        for i in 0..7 {
-            for side in [1.0, -1.0] {
-                if draw.chance(missing) {
-                    continue;
-                }
-                let t = i as f32 / 6.0;
-                let (x, y) = (86.0 - 40.0 * t * t - 4.0 * t, (4.0 + 26.0 * t.sqrt()) * side);
-                let drop = if up { 0.0 } else { -(x - 16.0) * build.jaw_open };
-                let crown = v(x, y, z + drop);
-                let root = crown + v(-2.0, 0.0, if up { 13.0 } else { -13.0 });
-                crowns.push(rod(crown, root, (3.4 + 1.2 * t, 1.8)));
-                if build.fillings && t > 0.4 && draw.chance(0.4) {
-                    fillings.push(ellipsoid(crown, v(2.6, 2.6, 1.8)));
-                }
-            }
-        }
-    }
-    let solid =
-        |parts: Vec<Shape>, tissue| Solid { parts, holes: Vec::new(), blend: 0.8, tissue, frame: *head, grain: 1.4 };
-    let mut solids = Vec::new();
-    if !crowns.is_empty() {
-        solids.push(solid(crowns, Tissue::Bone { cortex: 2.5, cancellous: 0.9 }));
-    }
-    if !fillings.is_empty() {
-        solids.push(solid(fillings, Tissue::Metal { density: 4.0 }));
-    }
-    solids
 }
 
 /// The hyoid and, in some, a calcified larynx.

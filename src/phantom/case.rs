@@ -1,13 +1,15 @@
 //! One synthetic film: a patient, a pose, a technologist's habits, and the truth that goes with it.
 
-use crate::domain::anatomy::{Facing, LANDMARKS};
+use crate::domain::anatomy::{Facing, LANDMARKS, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::PointPx;
 use crate::domain::report::Position;
 
 use super::beam::{Beam, cast};
+pub use super::blemish::Blemish;
 use super::body::{Build, surroundings};
 use super::draw::Draw;
+use super::export::Export;
 use super::film::{Developed, Look, develop};
 use super::marker;
 use super::morphometry::Person;
@@ -38,17 +40,6 @@ impl Difficulty {
             Self::Mixed => draw.even(0.0, 1.0),
         }
     }
-}
-
-/// A fault that a film is made to carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blemish {
-    /// None beyond what the difficulty brings.
-    None,
-    /// The shoulders hide the whole of C7.
-    HiddenC7,
-    /// A tenth of the dose.
-    UnderExposed,
 }
 
 /// What film to make.
@@ -109,6 +100,7 @@ mod stream {
     pub(super) const BODY: u64 = 20;
     pub(super) const TEXTURE: u64 = 30;
     pub(super) const TECHNIQUE: u64 = 40;
+    pub(super) const EXPORT: u64 = 50;
 }
 
 impl Patient {
@@ -127,31 +119,68 @@ impl Patient {
     pub fn film(&self, position: Position, pixel_mm: f32, blemish: Blemish, difficulty: Difficulty) -> Case {
         let take = position as u64;
         let stream = |purpose: u64| Draw::new(self.seed, purpose + take);
-        let pose = Pose::drawn(position, self.habit, &mut stream(stream::POSE), self.odd);
-        let spine = self.skeleton.posed(&pose);
+        let mut pose = Pose::drawn(position, self.habit, &mut stream(stream::POSE), self.odd);
+        match blemish {
+            Blemish::Yaw(degrees) => pose.yaw = degrees,
+            Blemish::Roll(degrees) => pose.roll = degrees,
+            Blemish::Tilt(degrees) => pose.tilt = degrees,
+            _ => {}
+        }
+        let skeleton =
+            if blemish == Blemish::Fused { self.skeleton.clone().with_fused(3) } else { self.skeleton.clone() };
+        let spine = skeleton.posed(&pose);
         let mut draw = stream(stream::BODY);
         let shoulders = shoulders(blemish, self.odd, &mut draw);
-        let build = Build::drawn(&mut draw, self.odd, shoulders);
+        let mut build = Build::drawn(&mut draw, self.odd, shoulders);
+        match blemish {
+            Blemish::Plate => build.worn.plate = (2, 3),
+            Blemish::Collar => build.worn.collar = true,
+            Blemish::Jewellery => (build.jewellery, build.worn.chain, build.worn.pins) = (true, true, 3),
+            _ => {}
+        }
+
+        let mut technique = stream(stream::TECHNIQUE);
+        let framing = Framing::drawn(blemish, self.odd, &mut technique);
+        let beam = beam(&spine, framing, self.facing, pixel_mm, self.odd, &mut technique);
+        if framing == Framing::Head {
+            build.ear_rods = technique.chance(0.6);
+        }
         let mut solids = surroundings(&spine, &build, &mut draw);
         solids.extend(spine.bones.iter().cloned());
-
-        let mut draw = stream(stream::TECHNIQUE);
-        let beam = beam(&spine, self.facing, pixel_mm, self.odd, &mut draw);
-        let look = look(blemish, self.odd, &mut draw);
+        let mut draw = technique;
+        let mut look = look(blemish, self.odd, &mut draw);
+        let mut points = landmarks(&spine).map(|p| beam.project(p));
+        cut(blemish, &spine, &beam, &mut look);
         let mut shadow = cast(&solids, &beam, &mut stream(stream::TEXTURE));
         marker::stamp(&mut shadow.fine, &look, &mut draw);
-        let points = landmarks(&spine).map(|p| beam.project(p));
+        if framing == Framing::Head && draw.chance(0.5) {
+            marker::apron(&mut shadow.fine, self.facing, &mut draw);
+        }
         let probes: Vec<(f32, f32)> = points.iter().map(|p| (p.x as f32, p.y as f32)).collect();
         let noise = draw.bits();
-        let developed = develop(&shadow, &beam, &look, neck(&points), &probes, noise);
-        let seen = std::array::from_fn(|i| (points[i], visible(points[i], &beam, &look, &developed, i)));
+        let mut developed = develop(&shadow, &beam, &look, neck(&points), &probes, noise);
+        let shown: [bool; LANDMARKS] = std::array::from_fn(|i| visible(points[i], &beam, &look, &developed, i));
+        let mut draw = stream(stream::EXPORT);
+        let mut size = beam.size;
+        let shift = export(blemish, self.odd, &mut draw).apply(&mut developed.pixels, &mut size, &mut draw);
+        for p in &mut points {
+            *p = PointPx::new(p.x + shift.0 as f64, p.y + shift.1 as f64);
+        }
+        let seen = std::array::from_fn(|i| (points[i], shown[i]));
+        let tenth = |degrees: f32| Some(f64::from((degrees * 10.0).round() / 10.0));
         let truth = Truth {
             kind: Some("lateral_cervical".into()),
             spacing_mm: Some(f64::from(pixel_mm / beam.magnification())),
             facing: Some(self.facing.name().into()),
             view: Some(position.name().into()),
             c7_visibility: Some(c7(&seen).name().into()),
-            rotation_deg: Some(f64::from((pose.yaw.abs() * 10.0).round() / 10.0)),
+            rotation_deg: tenth(pose.yaw.abs()),
+            roll_deg: tenth(pose.roll.abs()),
+            tilt_deg: tenth(pose.tilt),
+            motion_mm: tenth(look.motion),
+            exposure: Some(f64::from(look.dose * developed.signal)),
+            clipped: clipped(&probes, &beam, &look),
+            fused: skeleton.fused().iter().filter_map(|i| FUSED.get(*i).map(|n| (*n).to_owned())).collect(),
             ..Truth::default()
         }
         .with_landmarks(&seen);
@@ -159,7 +188,7 @@ impl Patient {
         Case {
             recipe,
             person: self.person,
-            size: beam.size,
+            size,
             pixels: developed.pixels,
             beam,
             exposure: look.dose * developed.signal,
@@ -197,14 +226,86 @@ fn shoulders(blemish: Blemish, odd: f32, draw: &mut Draw) -> f32 {
     let over = draw.even(-12.0, 34.0);
     match blemish {
         Blemish::HiddenC7 => draw.even(24.0, 34.0),
-        Blemish::UnderExposed => free,
+        Blemish::HiddenC6 => draw.even(44.0, 54.0),
         Blemish::None => {
             if draw.chance(0.12 + 0.38 * odd) {
-                over
+                over + if draw.chance(0.3 * odd) { 20.0 } else { 0.0 }
             } else {
                 free
             }
         }
+        _ => free,
+    }
+}
+
+/// The names of the discs, C2-3 first.
+const FUSED: [&str; 6] = ["C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7", "C7-T1"];
+
+/// How film and neck stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// A cephalogram: the whole head, the neck at its lower edge.
+    Head,
+    /// The lower half of the head and the neck.
+    HeadAndNeck,
+    /// Little more than the neck.
+    Tight,
+    /// As the department does it.
+    Usual,
+    /// The largest cassette.
+    Wide,
+}
+
+impl Framing {
+    fn drawn(blemish: Blemish, odd: f32, draw: &mut Draw) -> Self {
+        let kind = draw.even(0.0, 1.0);
+        match kind {
+            _ if blemish != Blemish::None => Self::Usual,
+            k if k < 0.22 * odd => Self::Head,
+            k if k < 0.06 + 0.30 * odd => Self::HeadAndNeck,
+            k if k < 0.20 + 0.30 * odd => Self::Tight,
+            k if k < 0.24 + 0.42 * odd => Self::Wide,
+            _ => Self::Usual,
+        }
+    }
+}
+
+/// Moves the collimator's edge onto the neck where the fault says so.
+fn cut(blemish: Blemish, spine: &Spine, beam: &Beam, look: &mut Look) {
+    let at = |body: usize, up: f32| {
+        let p = spine.bodies[body].origin + super::space::v(0.0, 0.0, up);
+        (beam.project(p).y as f32 / beam.size.1 as f32).clamp(0.02, 0.98)
+    };
+    match blemish {
+        Blemish::CutBelow(mm) => look.collimation[3] = at(3, -mm),
+        Blemish::CutAbove(mm) => look.collimation[1] = at(1, mm),
+        _ => {}
+    }
+}
+
+/// The vertebrae of which a corner lies outside the exposed field.
+fn clipped(points: &[(f32, f32)], beam: &Beam, look: &Look) -> Vec<String> {
+    let [left, top, right, bottom] = look.collimation;
+    let field = |n: usize, from: f32, to: f32| (from.max(0.0) * n as f32)..(to.min(1.0) * n as f32);
+    let (columns, rows) = (field(beam.size.0, left, right), field(beam.size.1, top, bottom));
+    Vertebra::ALL
+        .iter()
+        .zip(points.chunks(4))
+        .filter(|(_, corners)| corners.iter().any(|(x, y)| !columns.contains(x) || !rows.contains(y)))
+        .map(|(vertebra, _)| vertebra.name().to_owned())
+        .collect()
+}
+
+fn export(blemish: Blemish, odd: f32, draw: &mut Draw) -> Export {
+    let plain = Export::default();
+    match blemish {
+        Blemish::None => Export::drawn(draw, odd),
+        Blemish::DeadColumns(n) => Export { dead_columns: n as usize, ..plain },
+        Blemish::Text => Export { lines: 4, ..plain },
+        Blemish::Letterboxed => Export { borders: Some(Export::some_borders(draw)), ..plain },
+        Blemish::Inverted => Export { inverted: true, ..plain },
+        Blemish::Jpeg(quality) => Export { jpeg: Some(quality as u8), ..plain },
+        _ => plain,
     }
 }
 
@@ -257,18 +358,18 @@ fn c7(seen: &[(PointPx, bool); LANDMARKS]) -> C7Visibility {
 }
 
 /// Where the technologist put tube and film.
-fn beam(spine: &Spine, facing: Facing, pixel: f32, odd: f32, draw: &mut Draw) -> Beam {
+fn beam(spine: &Spine, framing: Framing, facing: Facing, pixel: f32, odd: f32, draw: &mut Draw) -> Beam {
     let c4 = spine.bodies[2].origin;
     let head = spine.head.point(super::space::v(35.0, 0.0, 28.0));
-    let kind = draw.even(0.0, 1.0);
-    let (aim, size) = if kind < 0.10 + 0.10 * odd {
-        // A head film: the neck stands at its lower edge.
-        (head.lerp(c4, draw.even(0.0, 0.45)), (draw.even(190.0, 250.0), draw.even(220.0, 290.0)))
-    } else if kind < 0.30 {
-        // Tight on the neck.
-        (c4, (draw.even(130.0, 180.0), draw.even(185.0, 240.0)))
-    } else {
-        (c4.lerp(head, draw.even(-0.05, 0.25)), (draw.even(190.0, 300.0), draw.even(240.0, 340.0)))
+    let crown = spine.head.point(super::space::v(18.0, 0.0, 62.0));
+    let (aim, size) = match framing {
+        Framing::Head => (crown.lerp(c4, draw.even(0.1, 0.32)), (draw.even(200.0, 250.0), draw.even(245.0, 300.0))),
+        Framing::HeadAndNeck => {
+            (head.lerp(c4, draw.even(0.0, 0.45)), (draw.even(190.0, 250.0), draw.even(220.0, 290.0)))
+        }
+        Framing::Tight => (c4, (draw.even(130.0, 180.0), draw.even(185.0, 240.0))),
+        Framing::Usual => (c4.lerp(head, draw.even(-0.05, 0.25)), (draw.even(190.0, 300.0), draw.even(240.0, 340.0))),
+        Framing::Wide => (c4.lerp(head, draw.even(-0.1, 0.5)), (draw.even(300.0, 400.0), draw.even(350.0, 430.0))),
     };
     let stray = 6.0 + 9.0 * odd;
     let foot = (aim.x + draw.normal(6.0, stray), aim.z + draw.normal(-4.0, stray));
@@ -287,8 +388,10 @@ fn beam(spine: &Spine, facing: Facing, pixel: f32, odd: f32, draw: &mut Draw) ->
 
 fn look(blemish: Blemish, odd: f32, draw: &mut Draw) -> Look {
     let dose = match blemish {
-        Blemish::UnderExposed => draw.even(0.05, 0.09),
-        _ => draw.normal(0.0, 0.35 + 0.35 * odd).exp(),
+        Blemish::UnderExposed(share) => share.unwrap_or_else(|| draw.even(0.05, 0.09)),
+        Blemish::OverExposed(times) => times,
+        Blemish::None => draw.normal(0.0, 0.35 + 0.5 * odd).exp(),
+        _ => draw.normal(0.0, 0.15).exp(),
     };
     let cropped = draw.chance(0.45);
     let mut edge = |far: f32| if cropped { draw.even(0.01, 0.04 + far) } else { -0.01 };
@@ -297,13 +400,22 @@ fn look(blemish: Blemish, odd: f32, draw: &mut Draw) -> Look {
         dose,
         scatter: draw.even(0.12, 0.6 + 0.4 * odd),
         blur: draw.even(0.08, 0.22),
-        motion: if draw.chance(0.06 * odd) { draw.even(0.6, 2.0) } else { 0.0 },
-        latitude: draw.even(0.4, 1.0),
+        motion: match blemish {
+            Blemish::Motion(mm) => mm,
+            _ if draw.chance(0.08 * odd) => draw.even(0.6, 2.0),
+            _ => 0.0,
+        },
+        // Vendors differ most in how much of the broad shading they leave.
+        latitude: draw.even(0.15, 1.0),
         detail: (draw.even(0.0, 0.9), draw.even(0.0, 2.0)),
-        clip: (draw.even(0.005, 0.08), draw.even(0.006, 0.06 + 0.05 * odd)),
+        clip: (draw.even(-0.25, 0.08), draw.even(-0.55, 0.05 + 0.04 * odd)),
         gamma: draw.even(0.75, 1.5),
         sigmoid: if draw.chance(0.6) { draw.even(1.0, 5.0) } else { 0.0 },
-        grid_lines: if draw.chance(0.12) { draw.even(0.002, 0.02) } else { 0.0 },
+        grid_lines: match blemish {
+            Blemish::GridLines(contrast) => contrast,
+            _ if draw.chance(0.12) => draw.even(0.002, 0.02),
+            _ => 0.0,
+        },
         collimation: [left, top, right, bottom],
         shutter_black: draw.chance(0.75),
     }

@@ -29,7 +29,8 @@ pub struct Look {
     pub latitude: f32,
     /// What is added of differences finer than about 15 mm and about 1.5 mm.
     pub detail: (f32, f32),
-    /// Share of the neck's pixels that the window lets go black and white.
+    /// Share of the neck's pixels that the window lets go black and white; below zero, how much wider than the neck's
+    /// range the window is, as a share of that range.
     pub clip: (f32, f32),
     /// Exponent of the tone curve.
     pub gamma: f32,
@@ -41,6 +42,26 @@ pub struct Look {
     pub collimation: [f32; 4],
     /// Whether the shutter is black (else white, as an unexposed detector).
     pub shutter_black: bool,
+}
+
+impl Look {
+    /// A film of another part of the body as a good department takes it.
+    pub(super) fn plain(draw: &mut Draw) -> Self {
+        Self {
+            dose: draw.normal(0.0, 0.3).exp() * 6.0,
+            scatter: draw.even(0.2, 0.6),
+            blur: 0.15,
+            motion: 0.0,
+            latitude: draw.even(0.6, 1.0),
+            detail: (draw.even(0.0, 0.6), draw.even(0.0, 1.5)),
+            clip: (draw.even(0.002, 0.02), draw.even(0.002, 0.02)),
+            gamma: draw.even(0.8, 1.3),
+            sigmoid: draw.even(0.0, 3.0),
+            grid_lines: 0.0,
+            collimation: [-0.01, -0.01, 1.01, 1.01],
+            shutter_black: true,
+        }
+    }
 }
 
 /// Quanta for each square millimetre behind the neck at the dose the room aims at.
@@ -192,8 +213,10 @@ fn window(image: &mut Thickness, look: &Look, neck: [f32; 4]) {
         let i = (share.clamp(0.0, 1.0) * (sample.len().saturating_sub(1)) as f32) as usize;
         sample.get(i).copied().unwrap_or(0.0)
     };
-    let (low, high) = (at(look.clip.0), at(1.0 - look.clip.1));
-    let range = (high - low).max(0.05);
+    let (darkest, brightest) = (at(look.clip.0), at(1.0 - look.clip.1));
+    let spread = (brightest - darkest).max(0.05);
+    let low = darkest + look.clip.0.min(0.0) * spread;
+    let range = brightest - look.clip.1.min(0.0) * spread - low;
     for value in &mut image.mm {
         let t = ((*value - low) / range).clamp(0.0, 1.0).powf(look.gamma);
         let s = if look.sigmoid > 0.05 {

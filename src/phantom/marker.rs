@@ -1,5 +1,7 @@
 //! The lead letter that tells the side: L or R, of thick strokes, in a corner of the collimated field.
 
+use crate::domain::anatomy::Facing;
+
 use super::beam::Layer;
 use super::draw::Draw;
 use super::film::Look;
@@ -39,6 +41,23 @@ pub(super) fn stamp(layer: &mut Layer, look: &Look, draw: &mut Draw) {
             let p = (x as f32 + 0.5, y as f32 + 0.5);
             let nearest = letter.iter().map(|&(a, b)| to_stroke(p, place(a), place(b))).fold(f32::MAX, f32::min);
             bone.mm[y * bone.width + x] += LEAD * (radius - nearest + 0.5).clamp(0.0, 1.0);
+        }
+    }
+}
+
+/// Lays the edge of a lead apron over the lower film, higher behind than in front.
+pub(super) fn apron(layer: &mut Layer, facing: Facing, draw: &mut Draw) {
+    let (w, h) = (layer.beam.size.0 as f32, layer.beam.size.1 as f32);
+    let (top, reach, bow) = (draw.even(0.80, 0.97), draw.even(0.35, 0.9), draw.even(1.2, 3.0));
+    for y in (top * h) as usize..layer.thickness.height {
+        for x in 0..layer.thickness.width {
+            let x_share = (x as f32 + 0.5) / w;
+            // From the back of the patient forwards.
+            let behind = if facing == Facing::Right { x_share } else { 1.0 - x_share };
+            let t = (behind / reach).min(1.0);
+            let edge = h * (top + (1.0 - top) * t.powf(bow));
+            let mm = LEAD * (y as f32 - edge + 0.5).clamp(0.0, 1.0);
+            layer.thickness.mm[y * layer.thickness.width + x] += mm;
         }
     }
 }

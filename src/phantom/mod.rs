@@ -6,13 +6,18 @@
 //! formulas. What a phantom can and cannot show is told in `docs/phantoms.md`.
 
 pub mod beam;
+pub mod blemish;
 pub mod body;
 pub mod case;
 pub mod dicom;
 pub mod draw;
+pub mod export;
 pub mod film;
+pub mod hardware;
+mod head;
 mod marker;
 pub mod morphometry;
+pub mod negatives;
 pub mod other;
 pub mod plate;
 pub mod solid;

@@ -34,6 +34,8 @@ pub struct Sizes {
     pub spinous_fall: f32,
     /// The disc below, in its middle.
     pub disc_below: f32,
+    /// Posterior wall to the middle of the articular mass.
+    pub pillar_gap: f32,
 }
 
 #[rustfmt::skip]
@@ -72,6 +74,7 @@ const fn sizes(
         spinous_length,
         spinous_fall,
         disc_below,
+        pillar_gap: 7.0,
     }
 }
 
@@ -110,6 +113,7 @@ impl Person {
         let (height, depth, width, spinous, disc) =
             (shared(0.06), shared(0.07), shared(0.07), shared(0.12), shared(0.12));
         let canal = draw.normal(1.0, 0.09 * spread);
+        let pillar_gap = draw.normal(6.2, 1.5).clamp(3.0, 9.0);
         MAN.map(|m| {
             let mut own = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.85, 1.15);
             let depth = across * depth * own(0.025);
@@ -126,6 +130,7 @@ impl Person {
                 spinous_length: m.spinous_length * across * spinous * own(0.08),
                 spinous_fall: m.spinous_fall + 0.12 * (own(0.06) - 1.0) * 8.0,
                 disc_below: m.disc_below * along * disc * own(0.08),
+                pillar_gap,
             }
         })
     }

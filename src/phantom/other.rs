@@ -21,11 +21,11 @@ pub struct Other {
     pub exposure: f32,
 }
 
-fn rod(from: Vec3, to: Vec3, r: f32) -> Shape {
+pub(super) fn rod(from: Vec3, to: Vec3, r: f32) -> Shape {
     Shape::Rod { from, to, radii: (r, r), rise: 0.0 }
 }
 
-fn solid(parts: Vec<Shape>, blend: f32, tissue: Tissue, grain: f32) -> Solid {
+pub(super) fn solid(parts: Vec<Shape>, blend: f32, tissue: Tissue, grain: f32) -> Solid {
     Solid { parts, holes: Vec::new(), blend, tissue, frame: Frame::WORLD, grain }
 }
 
@@ -100,23 +100,14 @@ pub fn chest(seed: u64, pixel_mm: f32) -> Other {
         size: ((w / pixel_mm) as usize, (h / pixel_mm) as usize),
         pixel: pixel_mm,
     };
-    let look = Look {
-        dose: draw.normal(0.0, 0.3).exp() * 6.0,
-        scatter: draw.even(0.2, 0.6),
-        blur: 0.15,
-        motion: 0.0,
-        latitude: draw.even(0.6, 1.0),
-        detail: (draw.even(0.0, 0.6), draw.even(0.0, 1.5)),
-        clip: (draw.even(0.002, 0.02), draw.even(0.002, 0.02)),
-        gamma: draw.even(0.8, 1.3),
-        sigmoid: draw.even(0.0, 3.0),
-        grid_lines: 0.0,
-        collimation: [-0.01, -0.01, 1.01, 1.01],
-        shutter_black: true,
-    };
-    let shadow = cast(&solids, &beam, &mut draw);
+    taken(&solids, &beam, &Look::plain(&mut draw), &mut draw)
+}
+
+/// The film of `solids`.
+pub(super) fn taken(solids: &[Solid], beam: &Beam, look: &Look, draw: &mut Draw) -> Other {
+    let shadow = cast(solids, beam, draw);
     let field = [0.0, 0.0, beam.size.0 as f32, beam.size.1 as f32];
-    let developed = develop(&shadow, &beam, &look, field, &[], draw.bits());
+    let developed = develop(&shadow, beam, look, field, &[], draw.bits());
     Other {
         size: beam.size,
         pixels: developed.pixels,

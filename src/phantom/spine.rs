@@ -30,6 +30,8 @@ pub struct Pose {
     pub yaw: f32,
     /// The patient's lean out of the film's plane, degrees.
     pub roll: f32,
+    /// The patient's lean within the film's plane, degrees, backwards positive.
+    pub tilt: f32,
     /// How much further the head is rotated than the trunk, degrees.
     pub twist: f32,
 }
@@ -64,6 +66,7 @@ impl Pose {
             slips,
             yaw: draw.normal(0.0, 3.5 * loose),
             roll: draw.normal(0.0, 2.0 * loose),
+            tilt: draw.normal(0.0, 7.0 * odd),
             twist: draw.normal(0.0, 4.0 * loose),
         }
     }
@@ -95,13 +98,46 @@ pub struct Skeleton {
     bones: [Bone; LEVELS],
     atlas: Solid,
     discs: [f32; LEVELS],
+    fused: Vec<usize>,
     grain: f32,
+}
+
+/// What is left of a disc's height between fused bodies.
+const FUSED_DISC: f32 = 0.06;
+
+/// Block vertebrae, born or made: one disc or two in a row without height.
+fn fused(draw: &mut Draw, odder: f32) -> Vec<usize> {
+    if !draw.chance(0.13 * odder) {
+        return Vec::new();
+    }
+    let first = draw.below(5);
+    (first..(first + 1 + draw.below(2)).min(5)).collect()
+}
+
+/// Tall and squat bodies, and a wedge here and there.
+fn misshapen(sizes: &mut [Sizes; LEVELS], draw: &mut Draw, odder: f32) {
+    if draw.chance(0.5 * odder) {
+        let k = draw.even(0.78, 1.25);
+        for s in sizes.iter_mut() {
+            (s.height_anterior, s.height_posterior) = (s.height_anterior * k, s.height_posterior * k);
+        }
+    }
+    for s in sizes.iter_mut().skip(1) {
+        if draw.chance(0.09 * odder) {
+            s.height_anterior *= draw.even(0.62, 0.9);
+        } else if draw.chance(0.03 * odder) {
+            s.height_posterior *= draw.even(0.75, 0.92);
+        }
+    }
 }
 
 impl Skeleton {
     /// Builds `person`; `odd` (0…1) strays from the norm.
     pub fn drawn(person: &Person, draw: &mut Draw, odd: f32, grain: f32) -> Self {
-        let sizes = person.vertebrae(draw, odd);
+        let mut sizes = person.vertebrae(draw, odd);
+        let odder = (odd - 0.3).max(0.0);
+        let fused = fused(draw, odder);
+        misshapen(&mut sizes, draw, odder);
         let old = ((person.age - 35.0) / 45.0).clamp(0.0, 1.0);
         let cancellous = draw.normal(0.27 - 0.08 * old, 0.04).clamp(0.12, 0.4);
         let cortex = draw.normal(0.75 - 0.15 * old, 0.12).clamp(0.4, 1.2);
@@ -114,21 +150,45 @@ impl Skeleton {
             let prone = [0.1, 0.3, 0.6, 1.0, 0.9, 0.3, 0.1][level];
             let worn = draw.chance((0.15 + 0.75 * odd) * old * prone + 0.15 * odd * prone);
             let spur = |draw: &mut Draw| if worn { draw.even(0.8, 4.0 + 2.0 * odd) } else { 0.0 };
-            let wear = Wear { spurs: (spur(draw), spur(draw)), uncus: draw.even(2.0, 4.5), cortex, cancellous, round };
+            let wear = Wear {
+                spurs: (spur(draw), spur(draw)),
+                uncus: draw.even(2.0, 4.5 + if worn { 2.0 * odd } else { 0.0 }),
+                cortex,
+                cancellous,
+                round,
+            };
             if worn {
                 discs[level] *= draw.even(0.35, 0.85);
+            }
+            if fused.contains(&level) {
+                discs[level] *= FUSED_DISC;
             }
             level += 1;
             bone(&s, &wear, kind, grain)
         });
         let ring = Wear { spurs: (0.0, 0.0), uncus: 0.0, cortex: cortex * 1.2, cancellous, round };
         let scale = (sizes[0].depth_lower / 15.8).powf(0.7) * draw.normal(1.0, 0.03);
-        Self { bones, atlas: atlas(scale, &ring, grain), discs, grain }
+        Self { bones, atlas: atlas(scale, &ring, grain), discs, fused, grain }
+    }
+
+    /// The discs (0: C2-3) that bone has replaced.
+    pub const fn fused(&self) -> &Vec<usize> {
+        &self.fused
+    }
+
+    /// The same bones, with the disc `level` replaced by bone.
+    pub fn with_fused(mut self, level: usize) -> Self {
+        if let Some(disc) = self.discs.get_mut(level).filter(|_| !self.fused.contains(&level)) {
+            *disc *= FUSED_DISC;
+            self.fused.push(level);
+        }
+        self
     }
 
     /// Poses it.
     pub fn posed(&self, pose: &Pose) -> Spine {
-        let patient = Frame::new(Vec3::default(), 0.0, pose.yaw.to_radians(), pose.roll.to_radians());
+        let patient =
+            Frame::new(Vec3::default(), pose.tilt.to_radians(), pose.yaw.to_radians(), pose.roll.to_radians());
         let bodies = self.chain(pose);
         // Put C5 at the origin, turn the patient, twist what lies above.
         let anchor = bodies[3].origin;
@@ -161,13 +221,18 @@ impl Skeleton {
         // What the bodies' own wedges leave of the wanted angle, the discs take.
         let wedges: f32 = (1..6).map(|i| plate(i, false).1 - plate(i, true).1).sum();
         let discs = pose.lordosis.to_radians() - wedges;
+        // Bone does not bend: the other discs take the share of a fused one.
+        let stiff: f32 = self.fused.iter().filter_map(|i| pose.shares.get(*i)).sum();
         for i in (0..LEVELS - 1).rev() {
+            let whole = self.fused.contains(&i);
             let (below, below_tilt) = plate(i + 1, false);
             let (own, own_tilt) = plate(i, true);
-            let angle = pose.shares.get(i).map_or(0.02, |s| s * discs);
+            let share = |s: &f32| if whole { 0.0 } else { s * discs / (1.0 - stiff).max(0.2) };
+            let angle = pose.shares.get(i).map_or(0.02, share);
             let middle = pitch + below_tilt + angle / 2.0;
             let rise = self.discs[i];
-            let disc = v(-middle.sin(), 0.0, middle.cos()) * rise + v(middle.cos(), 0.0, middle.sin()) * pose.slips[i];
+            let disc = v(-middle.sin(), 0.0, middle.cos()) * rise
+                + v(middle.cos(), 0.0, middle.sin()) * if whole { 0.0 } else { pose.slips[i] };
             let seat = frames[i + 1].point(below) + disc;
             pitch += below_tilt + angle - own_tilt;
             let yaw = pose.twist.to_radians() * 0.5 * (6 - i) as f32 / 6.0;
@@ -210,7 +275,7 @@ mod tests {
         let person = Person { female: true, stature: 1.65, age: 30.0 };
         let skeleton = Skeleton::drawn(&person, &mut Draw::new(5, 0), 0.0, 1.0);
         let mut pose = Pose::drawn(Position::Neutral, lordosis, &mut Draw::new(5, 1), 0.0);
-        (pose.yaw, pose.roll, pose.twist, pose.slips) = (0.0, 0.0, 0.0, [0.0; 6]);
+        (pose.yaw, pose.roll, pose.tilt, pose.twist, pose.slips) = (0.0, 0.0, 0.0, 0.0, [0.0; 6]);
         skeleton.posed(&pose)
     }
 

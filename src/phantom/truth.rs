@@ -25,6 +25,18 @@ pub struct Truth {
     pub c7_visibility: Option<String>,
     /// The patient's rotation about the long axis, degrees, without sign.
     pub rotation_deg: Option<f64>,
+    /// The patient's lean out of the film's plane, degrees, without sign.
+    pub roll_deg: Option<f64>,
+    /// The patient's lean within the film's plane, degrees, backwards positive.
+    pub tilt_deg: Option<f64>,
+    /// How far the patient moved, detector millimetres.
+    pub motion_mm: Option<f64>,
+    /// Dose behind the neck as a share of the aim.
+    pub exposure: Option<f64>,
+    /// Vertebrae of which a corner lies outside the exposed field.
+    pub clipped: Vec<String>,
+    /// Discs that bone has replaced, `C5-C6`.
+    pub fused: Vec<String>,
     /// Numbers that follow from the landmarks, in life size.
     pub measurements: Vec<TrueMeasurement>,
 }

@@ -144,7 +144,7 @@ impl Lamina {
 fn arch(sizes: &Sizes, lamina: &Lamina, kind: Kind, pair: &mut impl FnMut(Shape)) {
     let half_canal = sizes.canal_width / 2.0;
     let h = sizes.height_posterior;
-    let pillar = v(lamina.wall - 8.0, half_canal + 4.8, -0.02 * h);
+    let pillar = v(lamina.wall - sizes.pillar_gap, half_canal + 4.8, -0.02 * h);
     let pedicle = v(lamina.wall + 1.0, 0.36 * sizes.width, 0.16 * h);
     pair(Shape::Rod { from: pedicle, to: pillar + v(2.0, -1.0, 0.1 * h), radii: (2.9, 3.1), rise: 0.06 * h });
     let half_pillar = if kind == Kind::Thoracic { v(4.0, 4.6, 0.55 * h) } else { v(5.4, 5.0, 0.60 * h) };
@@ -165,10 +165,11 @@ fn arch(sizes: &Sizes, lamina: &Lamina, kind: Kind, pair: &mut impl FnMut(Shape)
         pair(Shape::Rod { from: pillar, to: tip, radii: (4.2, 4.0), rise: 0.0 });
     } else {
         let reach = if kind == Kind::Prominens { 31.0 } else { 25.0 };
-        let root = v(1.0, 0.45 * sizes.width, 0.0);
-        pair(Shape::Rod { from: root, to: v(-1.0, reach - 2.0, -2.5), radii: (1.3, 1.5), rise: 0.6 });
-        let rear = v(lamina.wall - 4.0, half_canal + 4.0, 0.0);
-        pair(Shape::Rod { from: rear, to: v(lamina.wall - 3.0, reach, -3.0), radii: (1.4, 1.7), rise: 0.4 });
+        // They run outwards, forwards and down, so that on the film they smear over the rear of the body.
+        let root = v(lamina.wall + 4.0, 0.45 * sizes.width, 0.16 * h);
+        pair(Shape::Rod { from: root, to: v(lamina.wall + 8.5, reach - 2.0, -0.36 * h), radii: (1.1, 1.3), rise: 0.6 });
+        let rear = v(lamina.wall - 4.0, half_canal + 4.0, 0.1 * h);
+        pair(Shape::Rod { from: rear, to: v(lamina.wall + 2.5, reach, -0.34 * h), radii: (1.2, 1.5), rise: 0.4 });
     }
 }
 
@@ -182,12 +183,17 @@ fn spinous_process(sizes: &Sizes, lamina: &Lamina, kind: Kind) -> Vec<Shape> {
         Kind::Prominens => ((2.2, 3.2), 3.2),
         Kind::Thoracic => ((2.4, 3.4), 3.6),
     };
-    let mut parts = vec![Shape::Rod { from: root, to: tip, radii: thickness, rise }];
+    // High and thick at the root, then drawn out.
+    let middle = root.lerp(tip, 0.45);
+    let mut parts = vec![
+        Shape::Rod { from: root, to: middle, radii: (thickness.0, 0.85 * thickness.0), rise },
+        Shape::Rod { from: middle, to: tip, radii: (0.8 * thickness.0, thickness.1), rise: 0.6 * rise },
+    ];
     match kind {
         Kind::Axis | Kind::Typical => {
             let fork = v(-2.0, 3.6, -1.6);
             for to in [tip + fork, tip + fork.mirrored()] {
-                parts.push(Shape::Rod { from: tip, to, radii: (2.0, 1.8), rise: rise * 0.5 });
+                parts.push(Shape::Rod { from: tip, to, radii: (1.7, 1.5), rise: rise * 0.4 });
             }
         }
         Kind::Prominens | Kind::Thoracic => {
