@@ -23,8 +23,9 @@ use crate::domain::arrival::{Arrival, ContentHash};
 use crate::domain::detection::Detection;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::geometry::PixelSpacing;
+use crate::domain::measurement::Measurements;
 use crate::domain::radiograph::{GrayImage, Radiograph};
-use crate::domain::report::{Assessment, EngineFacts, Measurements, Report, ReportId, Source, Timing, Verdict};
+use crate::domain::report::{Assessment, EngineFacts, Report, ReportId, Source, Timing, Verdict};
 use crate::inference::engine::Facts;
 use crate::measure;
 

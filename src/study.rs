@@ -7,7 +7,8 @@
 //! Millimetres of two films can be compared only if both have a trustworthy spacing; without, angles stand alone, and a
 //! level can then be unstable by its angle but not stable.
 
-use crate::domain::report::{Certainty, Estimate, Level, Measurements, Quantity, Reading};
+use crate::domain::measurement::{Estimate, Level, Measurements, Quantity, Reading};
+use crate::domain::report::Certainty;
 
 /// What may be set about the comparison of two views.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,7 +128,7 @@ fn stability(slip: &Reading, angle: &Reading, effort: bool, settings: &Settings)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::report::Measurement;
+    use crate::domain::measurement::Measurement;
 
     fn ok(value: f64, half: f64) -> Reading {
         Reading::Ok(Estimate::new(value, value - half, value + half).unwrap())

@@ -7,7 +7,8 @@
 
 use crate::domain::anatomy::Vertebra;
 use crate::domain::geometry::{PixelSpacing, SpacingSource};
-use crate::domain::report::{Certainty, Finding, Level, Measurements, Quantity, Reading};
+use crate::domain::measurement::{Level, Measurements, Quantity, Reading};
+use crate::domain::report::{Certainty, Finding};
 
 /// The strongest magnification of a lateral neck film in the detector plane: source at 1.2 m, shoulder between neck and
 /// detector 0.3 m, gives 1.33; the usual 1.8 m gives 1.2.

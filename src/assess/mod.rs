@@ -19,8 +19,9 @@ pub use applicability::{Applicability, applicability};
 pub use position::position;
 
 use crate::domain::detection::Detection;
+use crate::domain::measurement::Measurements;
 use crate::domain::radiograph::Radiograph;
-use crate::domain::report::{Assessment, Measurements, Quality, Reason, Verdict};
+use crate::domain::report::{Assessment, Quality, Reason, Verdict};
 
 /// What may be set about judging; each room of it has its own defaults with their sources.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -10,10 +10,9 @@ use super::field::{Edge, Field};
 use super::{Settings, exposure};
 use crate::domain::anatomy::{LandmarkId, Vertebra};
 use crate::domain::detection::{C7Visibility, Detection};
+use crate::domain::measurement::{Level, Measurements, Quantity, Reading};
 use crate::domain::radiograph::Radiograph;
-use crate::domain::report::{
-    Exposure, ExposureState, Level, Measurements, Quality, Quantity, Reading, Reason, Verdict,
-};
+use crate::domain::report::{Exposure, ExposureState, Quality, Reason, Verdict};
 use crate::measure;
 
 /// Limits of the quality rules.

@@ -9,5 +9,6 @@ pub mod arrival;
 pub mod detection;
 pub mod fault;
 pub mod geometry;
+pub mod measurement;
 pub mod radiograph;
 pub mod report;

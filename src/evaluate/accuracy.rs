@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::domain::anatomy::CORNERS;
-use crate::domain::report::{EngineFacts, Quantity};
+use crate::domain::measurement::Quantity;
+use crate::domain::report::EngineFacts;
 
 use super::figures::Figures;
 use super::films::Trouble;

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::domain::anatomy::{CORNERS, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::C7Visibility;
-use crate::domain::report::{Position, Quantity, Verdict};
+use crate::domain::measurement::Quantity;
+use crate::domain::report::{Position, Verdict};
 
 use super::score::{self, Fate, FilmScore, Kind, LandmarkScore, LevelScore, Naming, NumberScore};
 use super::statistics::{Agreement, Errors, icc_2_1, quantile, sorted};

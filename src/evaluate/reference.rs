@@ -3,7 +3,7 @@
 use crate::domain::anatomy::{Corner, Facing, Keypoints, LANDMARKS, Landmark, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::{Covariance, PixelSpacing, PointPx, SpacingSource};
-use crate::domain::report::Measurements;
+use crate::domain::measurement::Measurements;
 use crate::measure::{self, Subject};
 use crate::phantom::truth::{TrueMeasurement, Truth};
 

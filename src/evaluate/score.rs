@@ -8,7 +8,8 @@
 use crate::domain::anatomy::{Corner, Facing, Keypoints, Landmark, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::{PixelSpacing, PointPx};
-use crate::domain::report::{Estimate, Level, Position, Quantity, Reading, Report, Verdict};
+use crate::domain::measurement::{Estimate, Level, Quantity, Reading};
+use crate::domain::report::{Position, Report, Verdict};
 use crate::phantom::truth::Truth;
 
 use super::reference;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::report::{NOTICE, Quantity};
+use crate::domain::measurement::Quantity;
+use crate::domain::report::NOTICE;
 
 use super::accuracy::{Accuracy, FilmLine, Stage};
 use super::figures::{Figures, Films, Group, GroupFigures, HEADLINE, LandmarkFigures, NumberFigures};

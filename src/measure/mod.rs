@@ -29,7 +29,7 @@ pub mod uncertainty;
 use crate::domain::anatomy::{Facing, Keypoints};
 use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::geometry::PixelSpacing;
-use crate::domain::report::{Measurements, Unit};
+use crate::domain::measurement::{Measurements, Unit};
 
 pub use table::hardly_known;
 

@@ -7,7 +7,7 @@ use super::{Settings, Subject, balance, canal, curvature, disc, instability, unc
 use crate::domain::anatomy::{Corner, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::PixelSpacing;
-use crate::domain::report::{Estimate, Level, Measurement, Measurements, Quantity, Reading, Unit};
+use crate::domain::measurement::{Estimate, Level, Measurement, Measurements, Quantity, Reading, Unit};
 
 use Corner::{AnteroInferior, AnteroSuperior, PosteroInferior, PosteroSuperior};
 

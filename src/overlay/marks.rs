@@ -10,7 +10,8 @@ use super::panel::value;
 use super::text::Weight;
 use crate::domain::anatomy::{Corner, LaminaEnd, LandmarkId, Stage, Vertebra};
 use crate::domain::detection::C7Visibility;
-use crate::domain::report::{Quantity, Reading, Report};
+use crate::domain::measurement::{Quantity, Reading};
+use crate::domain::report::Report;
 
 /// Draws everything that lies on the film.
 pub(super) fn paint(canvas: &mut Canvas<'_>, report: &Report, layout: &Layout) {

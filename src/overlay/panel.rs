@@ -3,9 +3,8 @@
 use super::Layout;
 use super::canvas::{AMBER, Align, Canvas, DIM, Face, GREEN, Ink, RED, WHITE};
 use super::text::Weight;
-use crate::domain::report::{
-    Certainty, Estimate, Finding, Level, Measurement, NOTICE, Quantity, Reading, Report, Unit, Verdict,
-};
+use crate::domain::measurement::{Estimate, Level, Measurement, Quantity, Reading, Unit};
+use crate::domain::report::{Certainty, Finding, NOTICE, Report, Verdict};
 
 /// Text sizes and line heights, in units of the canvas.
 const BODY: f32 = 15.5;

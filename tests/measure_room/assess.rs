@@ -7,8 +7,9 @@ use sagitta::assess::{self, Settings};
 use sagitta::domain::anatomy::{Corner, Keypoints, Landmark, Vertebra};
 use sagitta::domain::detection::{C7Visibility, Detection};
 use sagitta::domain::geometry::{PixelSpacing, PointPx, SpacingSource};
+use sagitta::domain::measurement::{Quantity, Reading};
 use sagitta::domain::radiograph::{Acquisition, Clipped, Format, GrayImage, Radiograph};
-use sagitta::domain::report::{Assessment, Certainty, ExposureState, Finding, Quantity, Reading, Verdict};
+use sagitta::domain::report::{Assessment, Certainty, ExposureState, Finding, Verdict};
 use sagitta::measure::{Settings as MeasureSettings, Subject, measure};
 
 use crate::neck::{Neck, Placing, belongs_to, calibrated, corner, moved, without};

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use sagitta::domain::anatomy::{Facing, Keypoints, LandmarkId};
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::PointPx;
-use sagitta::domain::report::Reading;
+use sagitta::domain::measurement::Reading;
 use sagitta::measure::{Settings, Subject, measure};
 
 use crate::neck::{Neck, Placing, calibrated, moved};

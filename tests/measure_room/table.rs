@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::{Covariance, PixelSpacing, PointPx};
-use sagitta::domain::report::{Level, Measurement, Measurements, Quantity, Reading, Unit};
+use sagitta::domain::measurement::{Level, Measurement, Measurements, Quantity, Reading, Unit};
 use sagitta::measure::{Calibration, Settings, Subject, measure};
 
 use crate::neck::{Neck, Placing, belongs_to, calibrated, corner, lamina, moved, without};

@@ -15,6 +15,7 @@ use sagitta::domain::anatomy::{Facing, Keypoints, LANDMARKS, Landmark, LandmarkI
 use sagitta::domain::arrival::ContentHash;
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::{Covariance, PixelSpacing, PointPx, SpacingSource};
+use sagitta::domain::measurement::*;
 use sagitta::domain::radiograph::{Clipped, Format};
 use sagitta::domain::report::*;
 use sagitta::ledger::{Film, Identity, Kind, Ledger, NewRow, Recorded, Seen};

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use super::{C7_INKS, DIM, Drawn, GRID, INK, Plot, PlotError, before, beside, legend, sheet, title, titles};
-use crate::domain::report::{Quantity, Unit};
+use crate::domain::measurement::{Quantity, Unit};
 use crate::evaluate::score::FilmScore;
 use crate::evaluate::statistics::Agreement;
 

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use super::{C7_INKS, DIM, Drawn, GRID, INK, Plot, PlotError, before, centred, legend, sheet, title, titles};
-use crate::domain::report::Quantity;
+use crate::domain::measurement::Quantity;
 use crate::evaluate::score::FilmScore;
 use crate::evaluate::statistics::wilson;
 

@@ -15,7 +15,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::figures::HEADLINE;
 use super::score::FilmScore;
 use crate::domain::detection::C7Visibility;
-use crate::domain::report::Quantity;
+use crate::domain::measurement::Quantity;
 
 /// A drawing that could not be made.
 #[derive(Debug, thiserror::Error)]

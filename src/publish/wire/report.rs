@@ -14,6 +14,7 @@ use super::words::{
     Visibility,
 };
 use super::{Moment, Number, bytes, names};
+use crate::domain::measurement as measured;
 use crate::domain::report as domain;
 use crate::domain::report::NOTICE;
 
@@ -305,14 +306,14 @@ fn landmark(id: crate::domain::anatomy::LandmarkId, landmark: &crate::domain::an
     })
 }
 
-fn measurement(measurement: &domain::Measurement) -> Measurement {
+fn measurement(measurement: &measured::Measurement) -> Measurement {
     let unit = measurement.quantity.unit();
     let decimals = decimals(unit);
     let estimate = measurement.reading.estimate();
     let (status, reason) = match &measurement.reading {
-        domain::Reading::Ok(_) => (MeasurementStatus::Ok, None),
-        domain::Reading::Unreliable(_, why) => (MeasurementStatus::Unreliable, Some(why.clone())),
-        domain::Reading::Withheld(why) => (MeasurementStatus::Withheld, Some(why.clone())),
+        measured::Reading::Ok(_) => (MeasurementStatus::Ok, None),
+        measured::Reading::Unreliable(_, why) => (MeasurementStatus::Unreliable, Some(why.clone())),
+        measured::Reading::Withheld(why) => (MeasurementStatus::Withheld, Some(why.clone())),
     };
     Measurement {
         name: measurement.quantity.name().into(),
@@ -328,10 +329,10 @@ fn measurement(measurement: &domain::Measurement) -> Measurement {
     }
 }
 
-const fn decimals(unit: domain::Unit) -> u8 {
+const fn decimals(unit: measured::Unit) -> u8 {
     match unit {
-        domain::Unit::Degrees | domain::Unit::Millimetres => 2,
-        domain::Unit::Ratio => 3,
+        measured::Unit::Degrees | measured::Unit::Millimetres => 2,
+        measured::Unit::Ratio => 3,
     }
 }
 

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{anatomy, detection, geometry, radiograph, report};
+use crate::domain::{anatomy, detection, geometry, measurement, radiograph, report};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident from $domain:path { $($variant:ident = $word:literal),+ $(,)? }) => {
@@ -64,7 +64,7 @@ words! {
 }
 words! {
     /// The unit of a measurement.
-    Unit from report::Unit { Degrees = "deg", Millimetres = "mm", Ratio = "ratio" }
+    Unit from measurement::Unit { Degrees = "deg", Millimetres = "mm", Ratio = "ratio" }
 }
 words! {
     /// Whether a finding's interval is clear of its threshold.
@@ -103,7 +103,9 @@ mod tests {
     /// The domain's own names and the words on the wire are the same, so that listings and payloads agree.
     #[test]
     fn words_are_the_domains_names() {
-        use crate::domain::{anatomy as a, detection as d, geometry as g, radiograph as r, report as p};
+        use crate::domain::{
+            anatomy as a, detection as d, geometry as g, measurement as m, radiograph as r, report as p,
+        };
         for f in [r::Format::Dicom, r::Format::Png, r::Format::Jpeg, r::Format::Tiff] {
             assert_eq!(Format::from(f).word(), f.name());
         }
@@ -122,7 +124,7 @@ mod tests {
         for v in [p::Verdict::Accept, p::Verdict::Review, p::Verdict::Repeat, p::Verdict::NotApplicable] {
             assert_eq!(Verdict::from(v).word(), v.name());
         }
-        for u in [p::Unit::Degrees, p::Unit::Millimetres, p::Unit::Ratio] {
+        for u in [m::Unit::Degrees, m::Unit::Millimetres, m::Unit::Ratio] {
             assert_eq!(Unit::from(u).word(), u.name());
         }
         for c in [p::Certainty::Clear, p::Certainty::Borderline] {

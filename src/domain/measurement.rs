@@ -1,0 +1,230 @@
+//! A measurement: what is measured, where, its value with an interval, or why there is none.
+
+use std::fmt;
+
+use super::anatomy::Vertebra;
+
+/// A vertebra, a segment or a run of levels: `C5`, `C5-C6`, `C3-C5`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Level {
+    upper: Vertebra,
+    lower: Vertebra,
+}
+
+impl Level {
+    /// One vertebra.
+    pub const fn vertebra(vertebra: Vertebra) -> Self {
+        Self { upper: vertebra, lower: vertebra }
+    }
+
+    /// From `upper` down to `lower`; `None` where the order is wrong.
+    pub fn span(upper: Vertebra, lower: Vertebra) -> Option<Self> {
+        (upper < lower).then_some(Self { upper, lower })
+    }
+
+    /// The five segments C2-C3 … C6-C7, from the head downwards.
+    pub fn segments() -> impl Iterator<Item = (Vertebra, Vertebra, Self)> {
+        Vertebra::ALL
+            .into_iter()
+            .zip(Vertebra::ALL.into_iter().skip(1))
+            .map(|(u, l)| (u, l, Self { upper: u, lower: l }))
+    }
+
+    /// The upper end.
+    pub const fn upper(self) -> Vertebra {
+        self.upper
+    }
+
+    /// The lower end; the same as the upper one for a single vertebra.
+    pub const fn lower(self) -> Vertebra {
+        self.lower
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.upper == self.lower {
+            f.write_str(self.upper.name())
+        } else {
+            write!(f, "{}-{}", self.upper.name(), self.lower.name())
+        }
+    }
+}
+
+/// The unit of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Degrees.
+    Degrees,
+    /// Millimetres; withheld where the film has no trustworthy spacing.
+    Millimetres,
+    /// A ratio.
+    Ratio,
+}
+
+impl Unit {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Degrees => "deg",
+            Self::Millimetres => "mm",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
+/// What is measured; each is defined, with its source, in `docs/measurements.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Quantity {
+    C2C7Cobb,
+    C2C6Cobb,
+    C2Slope,
+    C7Slope,
+    Sva,
+    SegmentalAngle,
+    SlipDistance,
+    SlipAngle,
+    Sdvb,
+    Sdvc,
+    Pavlov,
+    DiscHeightAnterior,
+    DiscHeightMiddle,
+    DiscHeightPosterior,
+    BodyWedge,
+}
+
+impl Quantity {
+    /// Every quantity, in the order of a report.
+    pub const ALL: [Self; 15] = [
+        Self::C2C7Cobb,
+        Self::C2C6Cobb,
+        Self::C2Slope,
+        Self::C7Slope,
+        Self::Sva,
+        Self::SegmentalAngle,
+        Self::SlipDistance,
+        Self::SlipAngle,
+        Self::Sdvb,
+        Self::Sdvc,
+        Self::Pavlov,
+        Self::DiscHeightAnterior,
+        Self::DiscHeightMiddle,
+        Self::DiscHeightPosterior,
+        Self::BodyWedge,
+    ];
+
+    /// The name on the wire, as in the table of the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::C2C7Cobb => "c2_c7_cobb",
+            Self::C2C6Cobb => "c2_c6_cobb",
+            Self::C2Slope => "c2_slope",
+            Self::C7Slope => "c7_slope",
+            Self::Sva => "sva",
+            Self::SegmentalAngle => "segmental_angle",
+            Self::SlipDistance => "slip_distance",
+            Self::SlipAngle => "slip_angle",
+            Self::Sdvb => "sdvb",
+            Self::Sdvc => "sdvc",
+            Self::Pavlov => "pavlov",
+            Self::DiscHeightAnterior => "disc_height_anterior",
+            Self::DiscHeightMiddle => "disc_height_middle",
+            Self::DiscHeightPosterior => "disc_height_posterior",
+            Self::BodyWedge => "body_wedge",
+        }
+    }
+
+    /// Its unit.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::C2C7Cobb
+            | Self::C2C6Cobb
+            | Self::C2Slope
+            | Self::C7Slope
+            | Self::SegmentalAngle
+            | Self::SlipAngle
+            | Self::BodyWedge => Unit::Degrees,
+            Self::Pavlov => Unit::Ratio,
+            _ => Unit::Millimetres,
+        }
+    }
+}
+
+/// A value with the interval that holds the truth in nine films of ten; all three are finite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Estimate {
+    /// An estimate, or `None` where a number is not finite or the value lies outside its interval.
+    pub fn new(value: f64, low: f64, high: f64) -> Option<Self> {
+        (low.is_finite() && high.is_finite() && low <= value && value <= high).then_some(Self { value, low, high })
+    }
+
+    /// The value.
+    pub const fn value(self) -> f64 {
+        self.value
+    }
+
+    /// The 90 % interval, low before high.
+    pub const fn ci90(self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// Whether the interval holds `threshold` inside.
+    pub fn straddles(self, threshold: f64) -> bool {
+        self.low < threshold && threshold < self.high
+    }
+}
+
+/// What became of a measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// A number to use.
+    Ok(Estimate),
+    /// A number to distrust, and why.
+    Unreliable(Estimate, String),
+    /// No number, and why.
+    Withheld(String),
+}
+
+impl Reading {
+    /// The number, unless withheld.
+    pub const fn estimate(&self) -> Option<Estimate> {
+        match self {
+            Self::Ok(estimate) | Self::Unreliable(estimate, _) => Some(*estimate),
+            Self::Withheld(_) => None,
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// What.
+    pub quantity: Quantity,
+    /// Where; `None` for those of the whole neck.
+    pub level: Option<Level>,
+    /// How much, or why not.
+    pub reading: Reading,
+}
+
+/// All measurements of one film, in the order of [`Quantity::ALL`] and then from the head downwards.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measurements(pub Vec<Measurement>);
+
+impl Measurements {
+    /// The reading of `quantity` at `level`.
+    pub fn get(&self, quantity: Quantity, level: Option<Level>) -> Option<&Reading> {
+        self.0.iter().find(|m| m.quantity == quantity && m.level == level).map(|m| &m.reading)
+    }
+
+    /// The number of `quantity` at `level`, unless withheld.
+    pub fn estimate(&self, quantity: Quantity, level: Option<Level>) -> Option<Estimate> {
+        self.get(quantity, level).and_then(Reading::estimate)
+    }
+}
