@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma};
 
 use crate::domain::report::Position;
-use crate::phantom::case::{Blemish, Case, Difficulty, Recipe};
+use crate::phantom::case::{Blemish, Case, Difficulty, Patient, Recipe};
 use crate::phantom::dicom::{Header, write};
 use crate::phantom::negatives::{Class, negative};
 use crate::phantom::truth::Truth;
@@ -42,6 +42,9 @@ pub(super) struct Arguments {
     /// The file format
     #[arg(long, value_enum, default_value = "dicom")]
     format: Format,
+    /// Only the truth files, for what learns from geometry alone: a thousand times quicker
+    #[arg(long, conflicts_with = "others")]
+    truth_only: bool,
     /// Detector millimetres a pixel
     #[arg(long, value_name = "MM", default_value_t = 0.143, value_parser = pixel)]
     pixel_mm: f32,
@@ -84,6 +87,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let seed = arguments.seed.wrapping_add(film / views);
         let take = u32::try_from(film % views).unwrap_or(0);
         let Some(view) = arguments.views.get(take as usize) else { continue };
+        let stem = arguments.out.join(format!("phantom-{seed:06}-{}", Position::from(*view).name()));
+        if arguments.truth_only {
+            let patient = Patient::new(seed, arguments.difficulty.into());
+            truth(&stem, patient.truth_alone((*view).into(), arguments.pixel_mm, arguments.fault))?;
+            continue;
+        }
         let case = Case::new(Recipe {
             seed,
             difficulty: arguments.difficulty.into(),
@@ -91,7 +100,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             pixel_mm: arguments.pixel_mm,
             blemish: arguments.fault,
         });
-        let stem = arguments.out.join(format!("phantom-{seed:06}-{}", Position::from(*view).name()));
         match arguments.format {
             Format::Dicom => {
                 let path = stem.with_extension("dcm");

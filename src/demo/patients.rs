@@ -82,7 +82,7 @@ pub(super) fn films() -> impl Iterator<Item = anyhow::Result<Film>> {
 
 fn expose(neck: &Neck) -> Film {
     let patient = Patient::new(neck.seed, neck.difficulty);
-    let case = patient.film(neck.position, PIXEL_MM, neck.blemish, neck.difficulty);
+    let case = patient.film(neck.position, PIXEL_MM, neck.blemish);
     Film {
         name: neck.name.into(),
         story: neck.story,

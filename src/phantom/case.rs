@@ -1,7 +1,6 @@
 //! One synthetic film: a patient, a pose, a technologist's habits, and the truth that goes with it.
 
-use crate::domain::anatomy::{Facing, LANDMARKS, Vertebra};
-use crate::domain::detection::C7Visibility;
+use crate::domain::anatomy::{Facing, LANDMARKS};
 use crate::domain::geometry::PointPx;
 use crate::domain::report::Position;
 
@@ -9,12 +8,13 @@ use super::beam::{Beam, cast};
 pub use super::blemish::Blemish;
 use super::body::{Build, surroundings};
 use super::draw::Draw;
-use super::export::Export;
-use super::film::{Developed, Look, develop};
+use super::film::develop;
 use super::marker;
 use super::morphometry::Person;
 use super::plate::Plate;
+use super::sight::{c7, clipped, visible};
 use super::spine::{Pose, Skeleton, Spine};
+use super::technique::{Framing, beam, cut, export, look, shoulders};
 use super::truth::Truth;
 
 /// How far patients and technique stray from the textbook.
@@ -61,12 +61,25 @@ pub struct Recipe {
 #[derive(Debug)]
 pub struct Patient {
     seed: u64,
+    difficulty: Difficulty,
     odd: f32,
     /// Sex, stature, age.
     pub person: Person,
     skeleton: Skeleton,
     habit: f32,
     facing: Facing,
+}
+
+/// A patient in front of the film, before the exposure.
+struct Stand {
+    spine: Spine,
+    build: Build,
+    framing: Framing,
+    beam: Beam,
+    /// As far as it is known before the exposure.
+    truth: Truth,
+    body: Draw,
+    technique: Draw,
 }
 
 /// A film with its truth.
@@ -88,8 +101,6 @@ pub struct Case {
     pub truth: Truth,
 }
 
-/// Rose's criterion: a detail needs about this contrast to noise to be seen.
-const ROSE: f32 = 4.0;
 /// Distance between the samples of a vertebra's shape, mm.
 const GRAIN: f32 = 0.9;
 
@@ -112,13 +123,12 @@ impl Patient {
         let habit = draw.normal(11.0, 9.0 + 5.0 * odd).clamp(-28.0, 42.0);
         let facing = if draw.chance(0.5) { Facing::Left } else { Facing::Right };
         let skeleton = Skeleton::drawn(&person, &mut draw, odd, GRAIN);
-        Self { seed, odd, person, skeleton, habit, facing }
+        Self { seed, difficulty, odd, person, skeleton, habit, facing }
     }
 
-    /// Takes a film.
-    pub fn film(&self, position: Position, pixel_mm: f32, blemish: Blemish, difficulty: Difficulty) -> Case {
-        let take = position as u64;
-        let stream = |purpose: u64| Draw::new(self.seed, purpose + take);
+    /// Everything about a film but its pixels.
+    fn stand(&self, position: Position, pixel_mm: f32, blemish: Blemish) -> Stand {
+        let stream = |purpose: u64| Draw::new(self.seed, purpose + position as u64);
         let mut pose = Pose::drawn(position, self.habit, &mut stream(stream::POSE), self.odd);
         match blemish {
             Blemish::Yaw(degrees) => pose.yaw = degrees,
@@ -129,83 +139,86 @@ impl Patient {
         let skeleton =
             if blemish == Blemish::Fused { self.skeleton.clone().with_fused(3) } else { self.skeleton.clone() };
         let spine = skeleton.posed(&pose);
-        let mut draw = stream(stream::BODY);
-        let shoulders = shoulders(blemish, self.odd, &mut draw);
-        let mut build = Build::drawn(&mut draw, self.odd, shoulders);
+        let mut body = stream(stream::BODY);
+        let height = shoulders(blemish, self.odd, &mut body);
+        let mut build = Build::drawn(&mut body, self.odd, height);
         match blemish {
             Blemish::Plate => build.worn.plate = (2, 3),
             Blemish::Collar => build.worn.collar = true,
             Blemish::Jewellery => (build.jewellery, build.worn.chain, build.worn.pins) = (true, true, 3),
             _ => {}
         }
-
         let mut technique = stream(stream::TECHNIQUE);
         let framing = Framing::drawn(blemish, self.odd, &mut technique);
         let beam = beam(&spine, framing, self.facing, pixel_mm, self.odd, &mut technique);
         if framing == Framing::Head {
             build.ear_rods = technique.chance(0.6);
         }
-        let mut solids = surroundings(&spine, &build, &mut draw);
-        solids.extend(spine.bones.iter().cloned());
-        let mut draw = technique;
-        let mut look = look(blemish, self.odd, &mut draw);
-        let mut points = landmarks(&spine).map(|p| beam.project(p));
-        cut(blemish, &spine, &beam, &mut look);
-        let mut shadow = cast(&solids, &beam, &mut stream(stream::TEXTURE));
-        marker::stamp(&mut shadow.fine, &look, &mut draw);
-        if framing == Framing::Head && draw.chance(0.5) {
-            marker::apron(&mut shadow.fine, self.facing, &mut draw);
-        }
-        let probes: Vec<(f32, f32)> = points.iter().map(|p| (p.x as f32, p.y as f32)).collect();
-        let noise = draw.bits();
-        let mut developed = develop(&shadow, &beam, &look, neck(&points), &probes, noise);
-        let shown: [bool; LANDMARKS] = std::array::from_fn(|i| visible(points[i], &beam, &look, &developed, i));
-        let mut draw = stream(stream::EXPORT);
-        let mut size = beam.size;
-        let shift = export(blemish, self.odd, &mut draw).apply(&mut developed.pixels, &mut size, &mut draw);
-        for p in &mut points {
-            *p = PointPx::new(p.x + shift.0 as f64, p.y + shift.1 as f64);
-        }
-        let seen = std::array::from_fn(|i| (points[i], shown[i]));
         let tenth = |degrees: f32| Some(f64::from((degrees * 10.0).round() / 10.0));
         let truth = Truth {
             kind: Some("lateral_cervical".into()),
             spacing_mm: Some(f64::from(pixel_mm / beam.magnification())),
             facing: Some(self.facing.name().into()),
             view: Some(position.name().into()),
-            c7_visibility: Some(c7(&seen).name().into()),
             rotation_deg: tenth(pose.yaw.abs()),
             roll_deg: tenth(pose.roll.abs()),
             tilt_deg: tenth(pose.tilt),
-            motion_mm: tenth(look.motion),
-            exposure: Some(f64::from(look.dose * developed.signal)),
-            clipped: clipped(&probes, &beam, &look),
             fused: skeleton.fused().iter().filter_map(|i| FUSED.get(*i).map(|n| (*n).to_owned())).collect(),
             ..Truth::default()
+        };
+        Stand { spine, build, framing, beam, truth, body, technique }
+    }
+
+    /// The truth of a film that is never made: where the landmarks would lie, none of them hidden. A thousand times
+    /// quicker than the film.
+    pub fn truth_alone(&self, position: Position, pixel_mm: f32, blemish: Blemish) -> Truth {
+        let stand = self.stand(position, pixel_mm, blemish);
+        let points = landmarks(&stand.spine).map(|p| (stand.beam.project(p), true));
+        stand.truth.with_landmarks(&points)
+    }
+
+    /// Takes a film.
+    pub fn film(&self, position: Position, pixel_mm: f32, blemish: Blemish) -> Case {
+        let stream = |purpose: u64| Draw::new(self.seed, purpose + position as u64);
+        let Stand { spine, build, framing, beam, truth, mut body, technique: mut draw } =
+            self.stand(position, pixel_mm, blemish);
+        let mut solids = surroundings(&spine, &build, &mut body);
+        solids.extend(spine.bones.iter().cloned());
+        let mut look = look(blemish, self.odd, &mut draw);
+        cut(blemish, &spine, &beam, &mut look);
+        let mut shadow = cast(&solids, &beam, &mut stream(stream::TEXTURE));
+        marker::stamp(&mut shadow.fine, &look, &mut draw);
+        if framing == Framing::Head && draw.chance(0.5) {
+            marker::apron(&mut shadow.fine, self.facing, &mut draw);
+        }
+        let points = landmarks(&spine).map(|p| beam.project(p));
+        let probes: Vec<(f32, f32)> = points.iter().map(|p| (p.x as f32, p.y as f32)).collect();
+        let mut developed = develop(&shadow, &beam, &look, neck(&points), &probes, draw.bits());
+        let shown: [bool; LANDMARKS] = std::array::from_fn(|i| visible(points[i], &beam, &look, &developed, i));
+
+        let mut draw = stream(stream::EXPORT);
+        let mut size = beam.size;
+        let (dx, dy) = export(blemish, self.odd, &mut draw).apply(&mut developed.pixels, &mut size, &mut draw);
+        let moved = |p: PointPx| PointPx::new(p.x + dx as f64, p.y + dy as f64);
+        let seen: [(PointPx, bool); LANDMARKS] = std::array::from_fn(|i| (moved(points[i]), shown[i]));
+        let exposure = look.dose * developed.signal;
+        let truth = Truth {
+            c7_visibility: Some(c7(&seen).name().into()),
+            motion_mm: Some(f64::from((look.motion * 10.0).round() / 10.0)),
+            exposure: Some(f64::from(exposure)),
+            clipped: clipped(&probes, &beam, &look),
+            ..truth
         }
         .with_landmarks(&seen);
-        let recipe = Recipe { seed: self.seed, difficulty, position, pixel_mm, blemish };
-        Case {
-            recipe,
-            person: self.person,
-            size,
-            pixels: developed.pixels,
-            beam,
-            exposure: look.dose * developed.signal,
-            truth,
-        }
+        let recipe = Recipe { seed: self.seed, difficulty: self.difficulty, position, pixel_mm, blemish };
+        Case { recipe, person: self.person, size, pixels: developed.pixels, beam, exposure, truth }
     }
 }
 
 impl Case {
     /// Makes the film of `recipe`.
     pub fn new(recipe: Recipe) -> Self {
-        Patient::new(recipe.seed, recipe.difficulty).film(
-            recipe.position,
-            recipe.pixel_mm,
-            recipe.blemish,
-            recipe.difficulty,
-        )
+        Patient::new(recipe.seed, recipe.difficulty).film(recipe.position, recipe.pixel_mm, recipe.blemish)
     }
 
     /// The picture as the detector of `study` stores it.
@@ -220,94 +233,8 @@ impl Case {
     }
 }
 
-/// The height of the shoulders over C7's lower end, mm.
-fn shoulders(blemish: Blemish, odd: f32, draw: &mut Draw) -> f32 {
-    let free = draw.even(-75.0, -18.0);
-    let over = draw.even(-12.0, 34.0);
-    match blemish {
-        Blemish::HiddenC7 => draw.even(24.0, 34.0),
-        Blemish::HiddenC6 => draw.even(44.0, 54.0),
-        Blemish::None => {
-            if draw.chance(0.12 + 0.38 * odd) {
-                over + if draw.chance(0.3 * odd) { 20.0 } else { 0.0 }
-            } else {
-                free
-            }
-        }
-        _ => free,
-    }
-}
-
 /// The names of the discs, C2-3 first.
 const FUSED: [&str; 6] = ["C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7", "C7-T1"];
-
-/// How film and neck stand to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
-    /// A cephalogram: the whole head, the neck at its lower edge.
-    Head,
-    /// The lower half of the head and the neck.
-    HeadAndNeck,
-    /// Little more than the neck.
-    Tight,
-    /// As the department does it.
-    Usual,
-    /// The largest cassette.
-    Wide,
-}
-
-impl Framing {
-    fn drawn(blemish: Blemish, odd: f32, draw: &mut Draw) -> Self {
-        let kind = draw.even(0.0, 1.0);
-        match kind {
-            _ if blemish != Blemish::None => Self::Usual,
-            k if k < 0.22 * odd => Self::Head,
-            k if k < 0.06 + 0.30 * odd => Self::HeadAndNeck,
-            k if k < 0.20 + 0.30 * odd => Self::Tight,
-            k if k < 0.24 + 0.42 * odd => Self::Wide,
-            _ => Self::Usual,
-        }
-    }
-}
-
-/// Moves the collimator's edge onto the neck where the fault says so.
-fn cut(blemish: Blemish, spine: &Spine, beam: &Beam, look: &mut Look) {
-    let at = |body: usize, up: f32| {
-        let p = spine.bodies[body].origin + super::space::v(0.0, 0.0, up);
-        (beam.project(p).y as f32 / beam.size.1 as f32).clamp(0.02, 0.98)
-    };
-    match blemish {
-        Blemish::CutBelow(mm) => look.collimation[3] = at(3, -mm),
-        Blemish::CutAbove(mm) => look.collimation[1] = at(1, mm),
-        _ => {}
-    }
-}
-
-/// The vertebrae of which a corner lies outside the exposed field.
-fn clipped(points: &[(f32, f32)], beam: &Beam, look: &Look) -> Vec<String> {
-    let [left, top, right, bottom] = look.collimation;
-    let field = |n: usize, from: f32, to: f32| (from.max(0.0) * n as f32)..(to.min(1.0) * n as f32);
-    let (columns, rows) = (field(beam.size.0, left, right), field(beam.size.1, top, bottom));
-    Vertebra::ALL
-        .iter()
-        .zip(points.chunks(4))
-        .filter(|(_, corners)| corners.iter().any(|(x, y)| !columns.contains(x) || !rows.contains(y)))
-        .map(|(vertebra, _)| vertebra.name().to_owned())
-        .collect()
-}
-
-fn export(blemish: Blemish, odd: f32, draw: &mut Draw) -> Export {
-    let plain = Export::default();
-    match blemish {
-        Blemish::None => Export::drawn(draw, odd),
-        Blemish::DeadColumns(n) => Export { dead_columns: n as usize, ..plain },
-        Blemish::Text => Export { lines: 4, ..plain },
-        Blemish::Letterboxed => Export { borders: Some(Export::some_borders(draw)), ..plain },
-        Blemish::Inverted => Export { inverted: true, ..plain },
-        Blemish::Jpeg(quality) => Export { jpeg: Some(quality as u8), ..plain },
-        _ => plain,
-    }
-}
 
 /// C2 … C7's corners and C3 … C7's spinolaminar ends, in the order of the index.
 fn landmarks(spine: &Spine) -> [super::space::Vec3; LANDMARKS] {
@@ -324,101 +251,6 @@ fn neck(points: &[PointPx; LANDMARKS]) -> [f32; 4] {
     }
     let margin = 0.22 * (rect[3] - rect[1]);
     [rect[0] - 1.5 * margin, rect[1] - margin, rect[2] + 1.5 * margin, rect[3] + 0.5 * margin]
-}
-
-fn visible(p: PointPx, beam: &Beam, look: &Look, film: &Developed, index: usize) -> bool {
-    let (x, y) = (p.x / beam.size.0 as f64, p.y / beam.size.1 as f64);
-    let [left, top, right, bottom] = look.collimation.map(f64::from);
-    let on_film = (left..right).contains(&x) && (top..bottom).contains(&y);
-    let contrast = film.contrast_to_noise.get(index).is_some_and(|c| *c >= ROSE);
-    on_film && contrast && !burnt_out(p, beam, film)
-}
-
-/// Whether the display shows nothing but white within 2 mm.
-fn burnt_out(p: PointPx, beam: &Beam, film: &Developed) -> bool {
-    let reach = (2.0 / beam.pixel).ceil() as isize;
-    let (cx, cy) = (p.x as isize, p.y as isize);
-    let (w, h) = (beam.size.0 as isize, beam.size.1 as isize);
-    let mut sum = (0.0f32, 0.0f32);
-    for y in (cy - reach).max(0)..(cy + reach + 1).min(h) {
-        for x in (cx - reach).max(0)..(cx + reach + 1).min(w) {
-            let value = film.pixels.get((y * w + x) as usize).copied().unwrap_or(0.0);
-            sum = (sum.0 + value, sum.1 + 1.0);
-        }
-    }
-    sum.1 > 0.0 && sum.0 / sum.1 > 0.985
-}
-
-fn c7(seen: &[(PointPx, bool); LANDMARKS]) -> C7Visibility {
-    match seen[20..24].iter().filter(|(_, visible)| *visible).count() {
-        4 => C7Visibility::Full,
-        0 => C7Visibility::Hidden,
-        _ => C7Visibility::Partial,
-    }
-}
-
-/// Where the technologist put tube and film.
-fn beam(spine: &Spine, framing: Framing, facing: Facing, pixel: f32, odd: f32, draw: &mut Draw) -> Beam {
-    let c4 = spine.bodies[2].origin;
-    let head = spine.head.point(super::space::v(35.0, 0.0, 28.0));
-    let crown = spine.head.point(super::space::v(18.0, 0.0, 62.0));
-    let (aim, size) = match framing {
-        Framing::Head => (crown.lerp(c4, draw.even(0.1, 0.32)), (draw.even(200.0, 250.0), draw.even(245.0, 300.0))),
-        Framing::HeadAndNeck => {
-            (head.lerp(c4, draw.even(0.0, 0.45)), (draw.even(190.0, 250.0), draw.even(220.0, 290.0)))
-        }
-        Framing::Tight => (c4, (draw.even(130.0, 180.0), draw.even(185.0, 240.0))),
-        Framing::Usual => (c4.lerp(head, draw.even(-0.05, 0.25)), (draw.even(190.0, 300.0), draw.even(240.0, 340.0))),
-        Framing::Wide => (c4.lerp(head, draw.even(-0.1, 0.5)), (draw.even(300.0, 400.0), draw.even(350.0, 430.0))),
-    };
-    let stray = 6.0 + 9.0 * odd;
-    let foot = (aim.x + draw.normal(6.0, stray), aim.z + draw.normal(-4.0, stray));
-    let source_to_detector = if draw.chance(0.7) { 1500.0 } else { 1800.0 } + draw.normal(0.0, 20.0);
-    let size = ((size.0 / pixel) as usize, (size.1 / pixel) as usize);
-    Beam {
-        source_to_detector,
-        patient_to_detector: draw.normal(250.0, 45.0).clamp(140.0, 400.0),
-        facing,
-        foot,
-        centre: (0.5 + draw.normal(0.0, 0.02), 0.5 + draw.normal(0.0, 0.02)),
-        size,
-        pixel,
-    }
-}
-
-fn look(blemish: Blemish, odd: f32, draw: &mut Draw) -> Look {
-    let dose = match blemish {
-        Blemish::UnderExposed(share) => share.unwrap_or_else(|| draw.even(0.05, 0.09)),
-        Blemish::OverExposed(times) => times,
-        Blemish::None => draw.normal(0.0, 0.35 + 0.5 * odd).exp(),
-        _ => draw.normal(0.0, 0.15).exp(),
-    };
-    let cropped = draw.chance(0.45);
-    let mut edge = |far: f32| if cropped { draw.even(0.01, 0.04 + far) } else { -0.01 };
-    let (left, top, right, bottom) = (edge(0.08), edge(0.05), 1.0 - edge(0.08), 1.0 - edge(0.05));
-    Look {
-        dose,
-        scatter: draw.even(0.12, 0.6 + 0.4 * odd),
-        blur: draw.even(0.08, 0.22),
-        motion: match blemish {
-            Blemish::Motion(mm) => mm,
-            _ if draw.chance(0.08 * odd) => draw.even(0.6, 2.0),
-            _ => 0.0,
-        },
-        // Vendors differ most in how much of the broad shading they leave.
-        latitude: draw.even(0.15, 1.0),
-        detail: (draw.even(0.0, 0.9), draw.even(0.0, 2.0)),
-        clip: (draw.even(-0.25, 0.08), draw.even(-0.55, 0.05 + 0.04 * odd)),
-        gamma: draw.even(0.75, 1.5),
-        sigmoid: if draw.chance(0.6) { draw.even(1.0, 5.0) } else { 0.0 },
-        grid_lines: match blemish {
-            Blemish::GridLines(contrast) => contrast,
-            _ if draw.chance(0.12) => draw.even(0.002, 0.02),
-            _ => 0.0,
-        },
-        collimation: [left, top, right, bottom],
-        shutter_black: draw.chance(0.75),
-    }
 }
 
 #[cfg(test)]

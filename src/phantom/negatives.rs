@@ -10,6 +10,7 @@ use super::film::Look;
 use super::other::{Other, chest, rod, solid, taken};
 use super::solid::{Shape, Solid, Tissue};
 use super::space::{Vec3, v};
+use super::spines::{dog, lumbar};
 use super::truth::Truth;
 use crate::domain::report::Position;
 
@@ -27,11 +28,13 @@ pub enum Class {
     Page,
     Blank,
     Saturated,
+    Lumbar,
+    Dog,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Chest,
         Self::NeckFromBefore,
         Self::Hip,
@@ -42,6 +45,8 @@ impl Class {
         Self::Page,
         Self::Blank,
         Self::Saturated,
+        Self::Lumbar,
+        Self::Dog,
     ];
 
     /// As in a file name.
@@ -57,6 +62,8 @@ impl Class {
             Self::Page => "page",
             Self::Blank => "blank",
             Self::Saturated => "saturated",
+            Self::Lumbar => "lumbar",
+            Self::Dog => "dog",
         }
     }
 }
@@ -75,6 +82,8 @@ pub fn negative(class: Class, seed: u64, pixel_mm: f32) -> Other {
         Class::Photograph => photograph(draw),
         Class::Page => page(draw),
         Class::Blank => flat(draw.even(0.0, 1.0), draw),
+        Class::Lumbar => limb(&lumbar(draw), (300.0, 400.0), pixel_mm, draw),
+        Class::Dog => limb(&dog(draw), (430.0, 350.0), pixel_mm, draw),
         Class::Saturated => flat(if draw.chance(0.5) { 1.3 } else { -0.3 }, draw),
     }
 }
@@ -86,7 +95,7 @@ fn other(size: (usize, usize), mut pixels: Vec<f32>) -> Other {
 
 fn neck_from_before(seed: u64, pixel_mm: f32, draw: &mut Draw) -> Other {
     let turn = Blemish::Yaw(if draw.chance(0.5) { 90.0 } else { -90.0 } + draw.normal(0.0, 4.0));
-    let case = Patient::new(seed, Difficulty::Mixed).film(Position::Neutral, pixel_mm, turn, Difficulty::Mixed);
+    let case = Patient::new(seed, Difficulty::Mixed).film(Position::Neutral, pixel_mm, turn);
     other(case.size, case.pixels)
 }
 

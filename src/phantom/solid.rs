@@ -34,14 +34,18 @@ pub struct BodyShape {
     pub half_width: f32,
     /// How far the walls draw in half way between the end-plates.
     pub waist: f32,
-    /// How far the middle of the lower end-plate is vaulted upwards.
+    /// How far the lower end-plate is vaulted upwards.
     pub vault: f32,
+    /// Where that vault is highest: 1 in the middle, less further back.
+    pub apex: f32,
     /// How far the middle of the upper end-plate is hollowed.
     pub hollow: f32,
     /// How far the uncinate processes rise over the upper end-plate on both sides.
     pub uncus: f32,
     /// The rounding of its edges.
     pub round: f32,
+    /// How much rounder its antero-superior edge is: that of the young has not ossified yet, that of the old wears off.
+    pub brow: f32,
 }
 
 impl BodyShape {
@@ -49,7 +53,7 @@ impl BodyShape {
     pub fn corner(&self, i: usize) -> Vec3 {
         let (x, z) = self.corners[i];
         // Two straight walls that a smooth maximum of size k joins meet k/4 inside their crossing, along both normals.
-        let inset = self.round / 4.0;
+        let inset = (self.round + if i == 0 { self.brow } else { 0.0 }) / 4.0;
         v(x - inset * x.signum(), 0.0, z - inset * z.signum())
     }
 
@@ -86,11 +90,13 @@ impl BodyShape {
         let across = dy.min(1.2);
         let top_line = zps + (zas - zps) * along;
         // The uncinate processes stand at the sides, and more behind than in front.
-        let rise = self.uncus * smooth_step(0.45, 0.95, across) * (1.0 - 0.75 * along.clamp(0.0, 1.0));
+        let rise = self.uncus * smooth_step(0.3, 0.75, across) * (1.0 - 0.75 * along.clamp(0.0, 1.0));
         let top = p.z - (top_line - self.hollow * bulge * (1.0 - across * across).max(0.0) + rise);
         let bottom_line = zpi + (zai - zpi) * along;
-        let bottom = bottom_line + self.vault * bulge * (1.0 - 0.5 * across * across) - p.z;
-        smooth_max(smooth_max(side, top, self.round), bottom, self.round)
+        let arched = (1.0 - (2.0 * along.max(0.0).powf(self.apex) - 1.0).powi(2)).max(0.0);
+        let bottom = bottom_line + self.vault * arched * (1.0 - 0.5 * across * across) - p.z;
+        let edge = self.round + self.brow * smooth_step(0.1, 0.8, dx);
+        smooth_max(smooth_max(side, top, edge), bottom, self.round)
     }
 }
 
@@ -365,17 +371,22 @@ mod tests {
 
     #[test]
     fn the_landmark_of_a_body_lies_on_its_surface() {
-        let body = BodyShape {
-            corners: [(7.5, 6.0), (8.0, -6.5), (-7.5, 6.0), (-7.5, -6.0)],
-            half_width: 9.0,
-            waist: 0.6,
-            vault: 1.2,
-            hollow: 0.4,
-            uncus: 3.0,
-            round: 1.6,
-        };
-        for i in 0..4 {
-            assert!(body.distance(body.corner(i)).abs() < 0.25, "corner {i}: {}", body.distance(body.corner(i)));
+        for brow in [0.0, 6.0] {
+            let body = BodyShape {
+                corners: [(7.5, 6.0), (8.0, -6.5), (-7.5, 6.0), (-7.5, -6.0)],
+                half_width: 9.0,
+                waist: 0.6,
+                vault: 1.2,
+                hollow: 0.4,
+                uncus: 3.0,
+                brow,
+                apex: 0.8,
+                round: 1.6,
+            };
+            for i in 0..4 {
+                let off = body.distance(body.corner(i));
+                assert!(off.abs() < 0.25, "corner {i}, brow {brow}: {off}");
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::draw::Draw;
 use super::morphometry::{LEVELS, Person, Sizes};
 use super::solid::Solid;
 use super::space::{Frame, Vec3, v};
-use super::vertebra::{Bone, Kind, Wear, atlas, bone};
+use super::vertebra::{Bone, Kind, Transverse, Wear, atlas, bone};
 
 /// How a neck is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -142,6 +142,11 @@ impl Skeleton {
         let cancellous = draw.normal(0.27 - 0.08 * old, 0.04).clamp(0.12, 0.4);
         let cortex = draw.normal(0.75 - 0.15 * old, 0.12).clamp(0.4, 1.2);
         let round = draw.even(0.9, 2.2);
+        let young = 1.0 - person.maturity();
+        let brow = young * draw.even(2.0, 9.0) + if draw.chance(0.35) { draw.even(0.0, 3.0 + 2.0 * old) } else { 0.0 };
+        let grown = 1.0 - young * draw.even(0.4, 1.0);
+        let (vault, apex, lip) = (grown * draw.even(0.8, 2.8), draw.even(0.65, 1.1), draw.even(0.3, 2.0));
+        let transverse = (draw.even(2.5, 9.0), draw.even(0.0, 0.5), draw.even(1.0, 2.3));
         let mut discs = sizes.map(|s| s.disc_below);
         let mut level = 0;
         let bones = sizes.map(|s: Sizes| {
@@ -152,10 +157,18 @@ impl Skeleton {
             let spur = |draw: &mut Draw| if worn { draw.even(0.8, 4.0 + 2.0 * odd) } else { 0.0 };
             let wear = Wear {
                 spurs: (spur(draw), spur(draw)),
-                uncus: draw.even(2.0, 4.5 + if worn { 2.0 * odd } else { 0.0 }),
+                uncus: draw.even(2.5, 6.5 + if worn { 2.0 * odd } else { 0.0 }) * (1.0 - 0.5 * young),
                 cortex,
                 cancellous,
                 round,
+                brow: brow * draw.even(0.7, 1.2),
+                vault: (vault * draw.even(0.75, 1.25), apex),
+                lip: lip * draw.even(0.7, 1.3),
+                transverse: Transverse {
+                    forward: transverse.0 + draw.normal(0.0, 0.8),
+                    fall: transverse.1 + draw.normal(0.0, 0.06),
+                    stout: transverse.2 * draw.even(0.8, 1.25),
+                },
             };
             if worn {
                 discs[level] *= draw.even(0.35, 0.85);
@@ -166,7 +179,17 @@ impl Skeleton {
             level += 1;
             bone(&s, &wear, kind, grain)
         });
-        let ring = Wear { spurs: (0.0, 0.0), uncus: 0.0, cortex: cortex * 1.2, cancellous, round };
+        let ring = Wear {
+            spurs: (0.0, 0.0),
+            uncus: 0.0,
+            cortex: cortex * 1.2,
+            cancellous,
+            round,
+            brow: 0.0,
+            vault: (0.0, 1.0),
+            lip: 0.0,
+            transverse: Transverse::USUAL,
+        };
         let scale = (sizes[0].depth_lower / 15.8).powf(0.7) * draw.normal(1.0, 0.03);
         Self { bones, atlas: atlas(scale, &ring, grain), discs, fused, grain }
     }

@@ -30,6 +30,30 @@ pub struct Wear {
     pub cancellous: f32,
     /// Rounding of the edges, mm.
     pub round: f32,
+    /// How much rounder the antero-superior edge is, mm.
+    pub brow: f32,
+    /// The vault of the lower end-plate: its height in mm and where it is highest, 1 in the middle, less further back.
+    pub vault: (f32, f32),
+    /// How far the front of the lower end-plate hangs over the disc, mm.
+    pub lip: f32,
+    /// The transverse processes.
+    pub transverse: Transverse,
+}
+
+/// Where the transverse processes point; on the film they are seen end on, over the rear of the body.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transverse {
+    /// How far their tips lie before the posterior wall, mm.
+    pub forward: f32,
+    /// How far they fall from root to tip, as a share of the body's height.
+    pub fall: f32,
+    /// Radius of the bars, mm.
+    pub stout: f32,
+}
+
+impl Transverse {
+    /// As the textbook draws them.
+    pub const USUAL: Self = Self { forward: 6.0, fall: 0.4, stout: 1.3 };
 }
 
 /// Which kind of bone.
@@ -52,7 +76,7 @@ fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
     let lean = (sizes.depth_lower - sizes.depth_upper) * 0.25;
     let (a, p) = (sizes.height_anterior / 2.0, sizes.height_posterior / 2.0);
     // The lower end-plate overhangs in front: its anterior edge hangs lower than its posterior one.
-    let lip = if kind == Kind::Thoracic { 0.2 } else { 0.9 };
+    let lip = if kind == Kind::Thoracic { 0.2 } else { wear.lip };
     BodyShape {
         corners: [
             (back + lean + sizes.depth_upper, a - 0.3),
@@ -62,10 +86,13 @@ fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
         ],
         half_width: sizes.width / 2.0,
         waist: 0.05 * mean,
-        vault: if kind == Kind::Thoracic { 0.8 } else { 1.3 },
+        vault: wear.vault.0 * if kind == Kind::Thoracic { 0.6 } else { 1.0 },
+        apex: wear.vault.1,
         hollow: 0.5,
         uncus: if matches!(kind, Kind::Thoracic | Kind::Axis) { 0.0 } else { wear.uncus },
         round: wear.round,
+        // C2's upper edge is the base of the dens.
+        brow: if kind == Kind::Axis { 0.0 } else { wear.brow },
     }
 }
 
@@ -76,7 +103,7 @@ pub fn bone(sizes: &Sizes, wear: &Wear, kind: Kind, grain: f32) -> Bone {
     let mut parts = vec![Shape::Body(shape)];
     let lamina = Lamina::of(sizes, kind);
     let mut pair = |shape: Shape| parts.extend([shape, shape.mirrored()]);
-    arch(sizes, &lamina, kind, &mut pair);
+    arch(sizes, &lamina, &wear.transverse, kind, &mut pair);
     if kind == Kind::Axis {
         facets_of_the_axis(sizes, &mut pair);
     }
@@ -141,7 +168,7 @@ impl Lamina {
     }
 }
 
-fn arch(sizes: &Sizes, lamina: &Lamina, kind: Kind, pair: &mut impl FnMut(Shape)) {
+fn arch(sizes: &Sizes, lamina: &Lamina, transverse: &Transverse, kind: Kind, pair: &mut impl FnMut(Shape)) {
     let half_canal = sizes.canal_width / 2.0;
     let h = sizes.height_posterior;
     let pillar = v(lamina.wall - sizes.pillar_gap, half_canal + 4.8, -0.02 * h);
@@ -167,9 +194,12 @@ fn arch(sizes: &Sizes, lamina: &Lamina, kind: Kind, pair: &mut impl FnMut(Shape)
         let reach = if kind == Kind::Prominens { 31.0 } else { 25.0 };
         // They run outwards, forwards and down, so that on the film they smear over the rear of the body.
         let root = v(lamina.wall + 4.0, 0.45 * sizes.width, 0.16 * h);
-        pair(Shape::Rod { from: root, to: v(lamina.wall + 8.5, reach - 2.0, -0.36 * h), radii: (1.1, 1.3), rise: 0.6 });
+        let Transverse { forward, fall, stout } = *transverse;
+        let tip = v(lamina.wall + forward + 2.5, reach - 2.0, (0.16 - fall) * h);
+        pair(Shape::Rod { from: root, to: tip, radii: (0.85 * stout, stout), rise: 0.6 });
         let rear = v(lamina.wall - 4.0, half_canal + 4.0, 0.1 * h);
-        pair(Shape::Rod { from: rear, to: v(lamina.wall + 2.5, reach, -0.34 * h), radii: (1.2, 1.5), rise: 0.4 });
+        let tip = v(lamina.wall + forward - 3.5, reach, (0.18 - fall) * h);
+        pair(Shape::Rod { from: rear, to: tip, radii: (0.9 * stout, 1.15 * stout), rise: 0.4 });
     }
 }
 
@@ -259,7 +289,17 @@ mod tests {
     use super::super::morphometry::Person;
     use super::*;
 
-    const WEAR: Wear = Wear { spurs: (0.0, 0.0), uncus: 3.0, cortex: 0.8, cancellous: 0.25, round: 1.5 };
+    const WEAR: Wear = Wear {
+        spurs: (0.0, 0.0),
+        uncus: 3.0,
+        cortex: 0.8,
+        cancellous: 0.25,
+        round: 1.5,
+        brow: 0.0,
+        vault: (1.3, 1.0),
+        lip: 0.9,
+        transverse: Transverse::USUAL,
+    };
 
     #[test]
     fn landmarks_lie_on_the_bone_and_the_canal_is_as_deep_as_the_table_says() {
