@@ -187,6 +187,9 @@ pub struct NumberFigures {
     pub covered: usize,
     /// Of those given without reservation.
     pub covered_ok: usize,
+    /// 90 % quantile of error ÷ the interval's half width on the error's side: 1 is honest, above 1 the intervals are so
+    /// many times too narrow.
+    pub interval_ratio: Option<f64>,
 }
 
 impl NumberFigures {
@@ -368,19 +371,33 @@ fn measurements(films: &[&FilmScore]) -> Vec<NumberFigures> {
         .collect()
 }
 
+/// A number that was given, beside its truth.
+struct Given {
+    truth: f64,
+    found: f64,
+    ok: bool,
+    /// The error as a share of the interval's half width on its side.
+    used: f64,
+}
+
+impl Given {
+    fn of(score: &NumberScore) -> Option<Self> {
+        let (estimate, ok) = score.found?;
+        let ((low, high), found, truth) = (estimate.ci90(), estimate.value(), score.truth);
+        let used = if truth > found { (truth - found) / (high - found) } else { (found - truth) / (found - low) };
+        // An interval without width holds only its own value.
+        let used = if truth == found { 0.0 } else { used };
+        Some(Self { truth, found, ok, used })
+    }
+}
+
 fn number(quantity: Quantity, level: Option<String>, all: &[&NumberScore]) -> NumberFigures {
-    let given: Vec<(f64, f64, bool, bool)> = all
-        .iter()
-        .filter_map(|n| {
-            let (estimate, ok) = n.found?;
-            let (low, high) = estimate.ci90();
-            Some((n.truth, estimate.value(), ok, (low..=high).contains(&n.truth)))
-        })
-        .collect();
-    let differences: Vec<f64> = given.iter().map(|(truth, found, ..)| found - truth).collect();
+    let given: Vec<Given> = all.iter().filter_map(|n| Given::of(n)).collect();
+    let differences: Vec<f64> = given.iter().map(|g| g.found - g.truth).collect();
     let errors: Vec<f64> = differences.iter().map(|d| d.abs()).collect();
-    let ok: Vec<f64> = given.iter().filter(|g| g.2).map(|(truth, found, ..)| (found - truth).abs()).collect();
-    let pairs: Vec<[f64; 2]> = given.iter().map(|(truth, found, ..)| [*truth, *found]).collect();
+    let ok: Vec<f64> = given.iter().filter(|g| g.ok).map(|g| (g.found - g.truth).abs()).collect();
+    let pairs: Vec<[f64; 2]> = given.iter().map(|g| [g.truth, g.found]).collect();
+    let used: Vec<f64> = given.iter().map(|g| g.used).collect();
     NumberFigures {
         name: quantity.name(),
         level,
@@ -392,7 +409,8 @@ fn number(quantity: Quantity, level: Option<String>, all: &[&NumberScore]) -> Nu
         error_ok: Errors::of(&ok),
         agreement: Agreement::of(&differences),
         icc: icc_2_1(&pairs),
-        covered: given.iter().filter(|g| g.3).count(),
-        covered_ok: given.iter().filter(|g| g.2 && g.3).count(),
+        covered: given.iter().filter(|g| g.used <= 1.0).count(),
+        covered_ok: given.iter().filter(|g| g.ok && g.used <= 1.0).count(),
+        interval_ratio: quantile(&sorted(&used), 0.9),
     }
 }

@@ -170,8 +170,20 @@ fn landmark(text: &mut String, name: &str, row: &LandmarkFigures) {
 fn numbers(text: &mut String, title: &str, quantities: &[Quantity], group: &GroupFigures) {
     let _ = writeln!(
         text,
-        "\n{title}\n  {:<21} {:<5} {:>5} {:>8} {:>8}  {:>6} {:>6} {:>6}  {:>6} {:>7} {:>16}  {:>9}",
-        "", "unit", "n", "withheld", "unreli.", "MAE", "median", "95 %", "ICC", "bias", "limits of agr.", "in 90 %",
+        "\n{title}\n  {:<21} {:<5} {:>5} {:>8} {:>8}  {:>6} {:>6} {:>6}  {:>6} {:>7} {:>16}  {:>9} {:>6}",
+        "",
+        "unit",
+        "n",
+        "withheld",
+        "unreli.",
+        "MAE",
+        "median",
+        "95 %",
+        "ICC",
+        "bias",
+        "limits of agr.",
+        "in 90 %",
+        "interv",
     );
     for row in quantities.iter().filter_map(|quantity| group.pooled(*quantity)) {
         let digits = if row.unit == "ratio" { 3 } else { 2 };
@@ -180,7 +192,7 @@ fn numbers(text: &mut String, title: &str, quantities: &[Quantity], group: &Grou
             .map_or(NOTHING.to_owned(), |a| format!("{:+.digits$} … {:+.digits$}", a.limits.0, a.limits.1));
         let _ = writeln!(
             text,
-            "  {:<21} {:<5} {:>5} {:>8} {:>8}  {:>6} {:>6} {:>6}  {:>6} {:>7} {limits:>16}  {:>9}",
+            "  {:<21} {:<5} {:>5} {:>8} {:>8}  {:>6} {:>6} {:>6}  {:>6} {:>7} {limits:>16}  {:>9} {:>6}",
             row.name,
             row.unit,
             row.n,
@@ -192,6 +204,7 @@ fn numbers(text: &mut String, title: &str, quantities: &[Quantity], group: &Grou
             number(row.icc, 3),
             row.agreement.map_or(NOTHING.to_owned(), |a| format!("{:+.digits$}", a.bias)),
             percent(row.covered, row.given()),
+            number(row.interval_ratio, 2),
         );
     }
 }
