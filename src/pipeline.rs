@@ -80,7 +80,8 @@ struct Film<'a> {
 impl Pipeline {
     /// A pipeline with a warm detector. `pseudonyms` is this device's secret (`Ledger::pseudonym_key`);
     /// without one, patient and study stay out of the report.
-    pub fn new(settings: Settings, pseudonyms: Option<[u8; 32]>, detector: Detector) -> Self {
+    pub fn new(mut settings: Settings, pseudonyms: Option<[u8; 32]>, detector: Detector) -> Self {
+        settings.measure.calibration = detector.intervals();
         let facts = detector.facts();
         // All models run on one provider; the first is the global model, which is always there.
         let of_global = |tell: fn(&Facts) -> &String| facts.first().map_or_else(String::new, |f| tell(f).clone());

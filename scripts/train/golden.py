@@ -44,7 +44,7 @@ def main() -> None:
     write("locator.json", dict(
         about="scripts/train/golden.py; the corners of C2–C7 and the locator's input",
         corners=[None if np.isnan(x) else [round(float(x), 6), round(float(y), 6)] for x, y in points[:24]],
-        features=[round(float(v), 6) for v in locate.features(points, locate.frame(points))],
+        features=[round(float(v), 6) for v in locate.features(points, locate.frame(points), 1.0)],
     ))
 
 

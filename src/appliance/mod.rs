@@ -29,6 +29,7 @@ use tokio::sync::{oneshot, watch};
 use crate::detect::Detector;
 use crate::domain::anatomy::Vertebra;
 use crate::domain::radiograph::GrayImage;
+use crate::inference::engine::Engine;
 use crate::inference::manifest::{Manifest, Model};
 use crate::inference::onnx::Runtime;
 use crate::ledger::Ledger;
@@ -68,8 +69,24 @@ pub fn detector(settings: &Settings) -> anyhow::Result<Detector> {
 /// As [`detector`].
 pub fn detector_of(manifest: Manifest, settings: &Settings) -> anyhow::Result<Detector> {
     let runtime = Runtime::load(settings.inference.library.as_deref())?;
-    let engine = |model: &Model| runtime.engine(model, &settings.inference).map(Box::new);
-    let Manifest { detector: global, locator, refiner_c2, refiner_body, refiner_c7 } = manifest;
+    let mut detector =
+        assembled(manifest, |model| Ok(Box::new(runtime.engine(model, &settings.inference)?) as Box<dyn Engine>))?;
+    let blank = GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE, vec![0; WARM_UP_SIDE * WARM_UP_SIDE]);
+    if let Some(blank) = blank {
+        detector.detect(&blank).context("the models failed on a blank film")?;
+    }
+    Ok(detector)
+}
+
+/// The hierarchy of `manifest`, each model run by what `engine` makes of it.
+///
+/// # Errors
+/// What `engine` says, and a manifest that does not fit its engines.
+pub fn assembled(
+    manifest: Manifest,
+    mut engine: impl FnMut(&Model) -> anyhow::Result<Box<dyn Engine>>,
+) -> anyhow::Result<Detector> {
+    let Manifest { detector: global, locator, refiner_c2, refiner_body, refiner_c7, calibration } = manifest;
     let mut detector = Detector::new(engine(&global.model)?, global)?;
     if let Some(locator) = locator {
         detector = detector.with_locator(engine(&locator.model)?, locator)?;
@@ -79,11 +96,7 @@ pub fn detector_of(manifest: Manifest, settings: &Settings) -> anyhow::Result<De
     for (levels, model) in specialists.into_iter().filter_map(|(levels, model)| Some((levels, model?))) {
         detector = detector.with_specialist(levels, engine(&model.model)?, model)?;
     }
-    let blank = GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE, vec![0; WARM_UP_SIDE * WARM_UP_SIDE]);
-    if let Some(blank) = blank {
-        detector.detect(&blank).context("the models failed on a blank film")?;
-    }
-    Ok(detector)
+    Ok(detector.with_calibration(calibration))
 }
 
 /// Runs the service until `shutdown` is ready. `ready` is sent once films are taken.

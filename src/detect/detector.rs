@@ -3,13 +3,15 @@
 use crate::domain::anatomy::{Corner, Keypoints, LANDMARKS, Landmark, LandmarkId, Vertebra};
 use crate::domain::detection::Detection;
 use crate::domain::geometry::PointPx;
+use crate::domain::measurement::Calibration as Intervals;
 use crate::domain::radiograph::GrayImage;
 use crate::inference::engine::{Engine, Facts};
-use crate::inference::manifest::{DetectorModel, LocatorModel, RefinerModel};
+use crate::inference::manifest::{Calibration, DetectorModel, LocatorModel, RefinerModel};
 
 use super::DetectError;
 use super::column::{Column, Stance};
 use super::global::{BEYOND_EDGE, Global};
+use super::honest::honest;
 use super::locate::Locator;
 use super::merge::{merge, steadied};
 use super::refine::{Opinion, Specialist, marks};
@@ -30,6 +32,7 @@ pub struct Detector {
     locator: Option<Locator>,
     /// Each with the levels it is for, in the order in which they are asked.
     specialists: Vec<(Vec<Vertebra>, Specialist)>,
+    calibration: Calibration,
 }
 
 impl Detector {
@@ -38,7 +41,8 @@ impl Detector {
     /// # Errors
     /// [`DetectError::Mismatch`] where the engine has another signature, or a landmark's name is not known.
     pub fn new(engine: Box<dyn Engine>, model: DetectorModel) -> Result<Self, DetectError> {
-        Ok(Self { global: Global::new(engine, model)?, locator: None, specialists: Vec::new() })
+        let global = Global::new(engine, model)?;
+        Ok(Self { global, locator: None, specialists: Vec::new(), calibration: Calibration::NONE })
     }
 
     /// The same with a locator of C2 and C7.
@@ -64,6 +68,17 @@ impl Detector {
         Ok(self)
     }
 
+    /// The same with what makes spreads and intervals honest that all its models give together.
+    pub fn with_calibration(mut self, calibration: Calibration) -> Self {
+        self.calibration = calibration;
+        self
+    }
+
+    /// What the half widths of intervals are to be multiplied by.
+    pub const fn intervals(&self) -> Intervals {
+        self.calibration.intervals
+    }
+
     /// What runs, for reports: the global model first.
     pub fn facts(&self) -> Vec<&Facts> {
         let specialists = self.specialists.iter().map(|(_, s)| s.facts());
@@ -78,11 +93,11 @@ impl Detector {
         let begun = std::time::Instant::now();
         let mut detection = self.global.detect(film)?;
         tracing::debug!(whole = ?begun.elapsed(), "global model asked");
-        let mut neck = Neck::of(&detection.keypoints, film);
+        let mut neck = Neck::of(&detection.keypoints, film, &self.calibration.spreads);
         // C7 last: where it must lie is better known once C2–C6 are.
         self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
         if let Some(locator) = &mut self.locator {
-            neck.expect(&locator.locate(&neck.keypoints())?, locator.correlation());
+            neck.expect(&locator.locate(&Keypoints::new(neck.honest()))?, locator.correlation());
         }
         let missing_c2 = neck.column().stance(Vertebra::C2).is_none();
         self.refine(film, &mut neck, |level| level == Vertebra::C7 || (missing_c2 && level == Vertebra::C2))?;
@@ -121,10 +136,12 @@ struct Neck {
     alike: f64,
     disputed: [bool; LANDMARKS],
     size: (f64, f64),
+    /// What makes spreads honest.
+    spreads: Vec<(f64, f64)>,
 }
 
 impl Neck {
-    fn of(keypoints: &Keypoints, film: &GrayImage) -> Self {
+    fn of(keypoints: &Keypoints, film: &GrayImage, spreads: &[(f64, f64)]) -> Self {
         let mut landmarks = [None; LANDMARKS];
         for (id, landmark) in keypoints.iter() {
             if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
@@ -132,7 +149,8 @@ impl Neck {
             }
         }
         let size = (film.width() as f64, film.height() as f64);
-        Self { landmarks, expected: [None; LANDMARKS], alike: 0.0, disputed: [false; LANDMARKS], size }
+        let (expected, disputed) = ([None; LANDMARKS], [false; LANDMARKS]);
+        Self { landmarks, expected, alike: 0.0, disputed, size, spreads: spreads.to_vec() }
     }
 
     fn keypoints(&self) -> Keypoints {
@@ -166,14 +184,19 @@ impl Neck {
         }
     }
 
-    /// The landmarks, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.
+    /// The landmarks with honest spreads.
+    fn honest(&self) -> [Option<Landmark>; LANDMARKS] {
+        self.column().level().map_or(self.landmarks, |level| honest(self.landmarks, level, &self.spreads))
+    }
+
+    /// The same, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.
     fn steadied(&self) -> [Option<Landmark>; LANDMARKS] {
-        let mut landmarks = self.landmarks;
+        let mut landmarks = self.honest();
         let at =
             |of: &[Option<Landmark>; LANDMARKS], id: LandmarkId| id.index().and_then(|i| of.get(i).copied().flatten());
         let (ids, known): (Vec<LandmarkId>, Vec<_>) = marks(Vertebra::C7)
             .into_iter()
-            .filter_map(|id| Some((id, (at(&self.landmarks, id)?, at(&self.expected, id)?))))
+            .filter_map(|id| Some((id, (at(&landmarks, id)?, at(&self.expected, id)?))))
             .unzip();
         let corners: Vec<f64> = known.iter().take(4).map(|(found, _)| found.covariance.sigma()).collect();
         let mean = corners.iter().sum::<f64>() / corners.len().max(1) as f64;

@@ -17,6 +17,8 @@ use super::global::landmark_name;
 const GIVEN: [Vertebra; 5] = [Vertebra::C2, Vertebra::C3, Vertebra::C4, Vertebra::C5, Vertebra::C6];
 /// With fewer of them the frame rests on too little.
 const LEAST_GIVEN: usize = 3;
+/// The spread, in level heights, at which a corner is trusted half.
+const HALF_TRUSTED: f64 = 0.05;
 /// Logarithms of a spread beyond these (level heights) are a model gone astray.
 const LOG_SIGMA: std::ops::RangeInclusive<f64> = -6.0..=2.0;
 
@@ -57,13 +59,15 @@ impl Frame {
         )
     }
 
-    /// x, y and 1 for each corner of C2–C6 that is known, three times 0 for each that is not.
+    /// x, y and trust for each corner of C2–C6 that is known, three times 0 for each that is not. Trust is 1 for a sharp corner
+    /// and 0.5 at a spread of [`HALF_TRUSTED`].
     fn features(self, keypoints: &Keypoints) -> Vec<f32> {
-        let corners = GIVEN.into_iter().flat_map(|v| Corner::ALL.map(|c| keypoints.corner(v, c)));
-        let feature = |corner: Option<PointPx>| {
-            corner.map_or([0.0; 3], |p| {
-                let p = self.to_frame(p);
-                [p.x as f32, p.y as f32, 1.0]
+        let corners = GIVEN.into_iter().flat_map(|v| Corner::ALL.map(|c| keypoints.get(LandmarkId::Corner(v, c))));
+        let feature = |corner: Option<&Landmark>| {
+            corner.map_or([0.0; 3], |corner| {
+                let p = self.to_frame(corner.position);
+                let spread = corner.covariance.sigma() / (self.level * HALF_TRUSTED);
+                [p.x as f32, p.y as f32, (1.0 / (1.0 + spread * spread)) as f32]
             })
         };
         corners.flat_map(feature).collect()
@@ -141,15 +145,16 @@ mod tests {
     use super::*;
     use crate::domain::anatomy::LANDMARKS;
 
-    /// A column down the film whose level `v` stands at (3 v², 18 v), looking to the left.
+    /// A column down the film whose level `v` stands at (3 v², 18 v), looking to the left, each corner known to a pixel.
     fn column(skip: &[Vertebra], change: impl Fn(PointPx) -> PointPx) -> Keypoints {
         let mut landmarks = [None; LANDMARKS];
+        let spread = change(PointPx::new(1.0, 0.0)).distance(change(PointPx::default()));
         for v in Vertebra::ALL.into_iter().filter(|v| !skip.contains(v)) {
             let i = v as usize as f64;
             for (c, p) in Corner::ALL.into_iter().zip(body(0.5 * i * i, 18.0 * i, 0.03 * i)) {
                 landmarks[LandmarkId::Corner(v, c).index().unwrap()] = Some(Landmark {
                     position: change(p),
-                    covariance: Covariance::isotropic(1.0),
+                    covariance: Covariance::isotropic(spread),
                     confidence: 0.9,
                     stage: Stage::Global,
                 });

@@ -24,6 +24,7 @@ mod column;
 mod detector;
 mod global;
 mod heatmap;
+mod honest;
 mod locate;
 mod merge;
 mod patch;

@@ -68,8 +68,9 @@ mod tests {
 
     #[test]
     fn each_part_that_is_there_makes_one_row() {
-        let Manifest { detector, .. } = installed();
-        let alone = Manifest { detector, locator: None, refiner_c2: None, refiner_body: None, refiner_c7: None };
+        let Manifest { detector, calibration, .. } = installed();
+        let alone =
+            Manifest { detector, locator: None, refiner_c2: None, refiner_body: None, refiner_c7: None, calibration };
         assert_eq!(names(&alone), ["first look only", WHOLE]);
         let model = |role| Model { role, ..alone.detector.model.clone() };
         let refiner = |role| RefinerModel {

@@ -83,7 +83,7 @@ pub(super) fn report(keypoints: &Keypoints) -> Report {
     let spacing = PixelSpacing::new(SPACING_MM, SpacingSource::Configured);
     let subject = Subject { keypoints, facing: Some(Facing::Right), spacing, c7: C7Visibility::Full };
     // A model's own calibration is none of this table's business.
-    let settings = measure::Settings { calibration: measure::Calibration::NONE, ..measure::Settings::default() };
+    let settings = measure::Settings::default();
     Report {
         id: ReportId("0".into()),
         device: "test".into(),

@@ -29,7 +29,7 @@ pub mod uncertainty;
 use crate::domain::anatomy::{Facing, Keypoints};
 use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::geometry::PixelSpacing;
-use crate::domain::measurement::{Measurements, Unit};
+use crate::domain::measurement::{Calibration, Measurements};
 
 pub use table::hardly_known;
 
@@ -59,37 +59,8 @@ impl<'a> Subject<'a> {
 pub struct Settings {
     /// Below this confidence (0…1) of any of its landmarks a number is unreliable.
     pub min_confidence: f64,
-    /// What the half widths of intervals are multiplied by.
+    /// What the half widths of intervals are multiplied by: the models' own, from their manifest.
     pub calibration: Calibration,
-}
-
-/// Factors on the half widths of intervals, so that nine truths of ten lie inside on held-out phantoms.
-///
-/// The covariances take the errors of different landmarks as independent; they are not. Both corners of an end-plate
-/// tend to err together, which turns no angle, and so angles are known better than the landmarks.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Calibration {
-    /// For degrees.
-    pub angles: f64,
-    /// For millimetres.
-    pub lengths: f64,
-    /// For ratios.
-    pub ratios: f64,
-}
-
-impl Calibration {
-    /// The covariances as they come.
-    pub const NONE: Self = Self { angles: 1.0, lengths: 1.0, ratios: 1.0 };
-    /// Fitted with `sagitta evaluate` on 240 held-out phantoms for the detector that is checked in (`docs/accuracy.md`).
-    pub const FITTED: Self = Self { angles: 0.65, lengths: 1.0, ratios: 1.0 };
-
-    const fn of(self, unit: Unit) -> f64 {
-        match unit {
-            Unit::Degrees => self.angles,
-            Unit::Millimetres => self.lengths,
-            Unit::Ratio => self.ratios,
-        }
-    }
 }
 
 impl Settings {
@@ -99,7 +70,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { min_confidence: Self::MIN_CONFIDENCE, calibration: Calibration::FITTED }
+        Self { min_confidence: Self::MIN_CONFIDENCE, calibration: Calibration::NONE }
     }
 }
 

@@ -6,14 +6,14 @@ use rand_chacha::ChaCha8Rng;
 use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::{Covariance, PixelSpacing, PointPx};
-use sagitta::domain::measurement::{Level, Measurement, Measurements, Quantity, Reading, Unit};
-use sagitta::measure::{Calibration, Settings, Subject, measure};
+use sagitta::domain::measurement::{Calibration, Level, Measurement, Measurements, Quantity, Reading, Unit};
+use sagitta::measure::{Settings, Subject, measure};
 
 use crate::neck::{Neck, Placing, belongs_to, calibrated, corner, lamina, moved, without};
 
 fn read(keypoints: &Keypoints, facing: Option<Facing>, spacing: Option<PixelSpacing>) -> Measurements {
     // The covariances as they come: what a model's errors have in common does not belong to the formulas.
-    let settings = Settings { calibration: Calibration::NONE, ..Settings::default() };
+    let settings = Settings::default();
     measure(&Subject { keypoints, facing, spacing, c7: C7Visibility::Full }, &settings)
 }
 
@@ -259,6 +259,7 @@ fn landmarks_that_cannot_belong_to_a_neck_are_withheld_with_the_reason() {
         ),
         ("far too small", scaled(Vertebra::C5, 0.3), "times as deep"),
         ("a body in another", pushed(Vertebra::C5, 0.0, -60.0), "reach into each other"),
+        ("one body twice", pushed(Vertebra::C5, 0.0, -95.0), "drawn onto one another"),
         ("out of order", pushed(Vertebra::C5, 0.0, -260.0), "not in order"),
         ("a level passed over", skipped, "may have been passed over"),
         ("an impossible tilt", turned, "more than a neck bends"),

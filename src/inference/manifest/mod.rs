@@ -15,6 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::engine::Signature;
+use crate::domain::measurement::Calibration as Intervals;
 use raw::{Problem, RawManifest};
 
 /// The version of the manifest's format that this program reads.
@@ -74,6 +75,23 @@ pub struct Manifest {
     pub refiner_body: Option<RefinerModel>,
     /// The specialist for C7.
     pub refiner_c7: Option<RefinerModel>,
+    /// What makes the intervals honest that all of these give together.
+    pub calibration: Calibration,
+}
+
+/// How far spreads and intervals of the whole hierarchy are to be trusted: fitted on held-out phantoms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// What a landmark's spread is multiplied by, as (spread in level heights, factor), the spreads rising; between
+    /// two of them along the logarithm of the spread. Empty: spreads stay as they come.
+    pub spreads: Vec<(f64, f64)>,
+    /// What the half widths of the measurements' intervals are multiplied by.
+    pub intervals: Intervals,
+}
+
+impl Calibration {
+    /// Everything as it comes.
+    pub const NONE: Self = Self { spreads: Vec::new(), intervals: Intervals::NONE };
 }
 
 /// What every model has: a file, and the tensors that go in and come out.

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    Decoder, DetectorModel, Heatmaps, LocatorModel, Manifest, Model, Normalisation, PatchFrame, Quality, RefinerModel,
-    SecondPass,
+    Calibration, Decoder, DetectorModel, Heatmaps, LocatorModel, Manifest, Model, Normalisation, PatchFrame, Quality,
+    RefinerModel, SecondPass,
 };
+use crate::domain::measurement::Calibration as Intervals;
 use crate::inference::engine::{Signature, TensorSpec};
 
 /// A key and what is wrong with it.
@@ -23,6 +24,17 @@ pub(super) struct RawManifest {
     refiner_c2: Option<RawRefiner>,
     refiner_body: Option<RawRefiner>,
     refiner_c7: Option<RawRefiner>,
+    calibration: Option<RawCalibration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCalibration {
+    #[serde(default)]
+    spreads: Vec<[f64; 2]>,
+    angles: f64,
+    lengths: f64,
+    ratios: f64,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +144,24 @@ impl RawManifest {
             refiner_c2: refiner(self.refiner_c2, "refiner_c2")?,
             refiner_body: refiner(self.refiner_body, "refiner_body")?,
             refiner_c7: refiner(self.refiner_c7, "refiner_c7")?,
+            calibration: self.calibration.map_or(Ok(Calibration::NONE), RawCalibration::validate)?,
         })
+    }
+}
+
+impl RawCalibration {
+    fn validate(self) -> Result<Calibration, Problem> {
+        let positive = |v: f64| v > 0.0 && v.is_finite();
+        for (key, factor) in [("angles", self.angles), ("lengths", self.lengths), ("ratios", self.ratios)] {
+            require(positive(factor), &format!("calibration.{key}"), "must be more than 0")?;
+        }
+        let spreads: Vec<(f64, f64)> = self.spreads.into_iter().map(|[spread, factor]| (spread, factor)).collect();
+        let sane = spreads.iter().all(|(spread, factor)| positive(*spread) && positive(*factor));
+        require(sane, "calibration.spreads", "spreads and factors must be more than 0")?;
+        let rising = spreads.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a < b));
+        require(rising, "calibration.spreads", "the spreads must rise")?;
+        let intervals = Intervals { angles: self.angles, lengths: self.lengths, ratios: self.ratios };
+        Ok(Calibration { spreads, intervals })
     }
 }
 
