@@ -22,6 +22,9 @@ pub const HEIGHT_RANGE: (f64, f64) = (0.35, 1.5);
 pub const MAX_GAP: f64 = 1.25;
 /// How far a body may reach into the one above, in median heights: fused levels touch; this is room for noise.
 pub const MAX_OVERLAP: f64 = 0.25;
+/// From the middle of one body to the middle of the next, in median heights: the flattest fused bodies stand 0.7 apart; nearer
+/// ones are one body drawn twice.
+pub const MIN_STEP: f64 = 0.5;
 /// Depth of the canal against the body's: published Pavlov ratios lie between 0.45 and 1.6.
 pub const CANAL_RANGE: (f64, f64) = (0.25, 2.2);
 /// Bodies that a median of the film needs.
@@ -172,6 +175,10 @@ fn order(upper: &Body, lower: &Body, sizes: Option<Sizes>) -> Option<Conflict> {
     let centres = lower.top().midpoint(lower.bottom()).from(upper.top().midpoint(upper.bottom()));
     if centres.dot(down) <= 0.0 {
         return Some(Conflict::new(Scope::Neck, format!("{l} lies above {u}: the levels are not in order")));
+    }
+    if centres.length() < MIN_STEP * height {
+        let reason = format!("{u} and {l} are drawn onto one another: one body may have been taken for two");
+        return Some(Conflict::new(Scope::Neck, reason));
     }
     if gap > MAX_GAP {
         let reason = format!("{u} and {l} lie {gap:.1} body heights apart: a level may have been passed over");
