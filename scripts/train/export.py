@@ -27,7 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 import patches
 from losses import TARGET_SIGMA
 from locate import NAMES
-from network import LOCATED, REFINER_ABSENT_LOGIT, Detector, Locator, Refiner
+from network import DETECTORS, LOCATED, REFINER_ABSENT_LOGIT, Locator, Refiner
 
 REFINERS = {"refiner_c2": (["C2"], 4, 1), "refiner_body": (["C3", "C4", "C5", "C6"], 6, 4), "refiner_c7": (["C7"], 6, 1)}
 MARKS = ["antero_superior", "antero_inferior", "postero_superior", "postero_inferior", "spinolaminar_superior", "spinolaminar_inferior"]
@@ -83,10 +83,10 @@ def halve(model: onnx.ModelProto) -> None:
         graph.node.insert(0, cast)
 
 
-def network(role: str, side: int) -> tuple[torch.nn.Module, torch.nn.Module, str, list[int], list[str]]:
+def network(role: str, side: int, kind: str) -> tuple[torch.nn.Module, torch.nn.Module, str, list[int], list[str]]:
     """(what the checkpoint holds, what is exported, name and shape of the input, names of the outputs)."""
     if role == "detector":
-        net = Detector()
+        net = DETECTORS[kind]()
         return net, net, "image", [1, 1, side, side], ["heatmaps", "quality"]
     if role == "locator":
         net = Locator()
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="of the detector's input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
-    holder, net, name, shape, outputs = network(args.role, args.side)
+    holder, net, name, shape, outputs = network(args.role, args.side, saved.get("network", "unet"))
     holder.load_state_dict(saved["average"])
     holder.eval(), net.eval()
     part = args.models / f"{args.role}.onnx.part"

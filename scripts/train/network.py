@@ -108,6 +108,76 @@ class Detector(nn.Module):
         return (heat, quality, self.coarse(y2)) if coarse else (heat, quality)
 
 
+class Stage(nn.Module):
+    """One stage of a high-resolution network: each stream goes on by itself, then hears all others (Wang et al. 2020)."""
+
+    def __init__(self, widths: tuple[int, ...], blocks: int = 2):
+        super().__init__()
+        self.own = nn.ModuleList(nn.Sequential(*[Block(w) for _ in range(blocks)]) for w in widths)
+        self.mix = nn.ModuleList(
+            nn.ModuleList(self.path(source, target, i - j) for j, source in enumerate(widths)) for i, target in enumerate(widths)
+        )
+
+    @staticmethod
+    def path(source: int, target: int, down: int) -> nn.Module:
+        """From one stream to another `down` steps coarser; finer for a negative number."""
+        if down == 0:
+            return nn.Identity()
+        if down > 0:
+            return nn.Sequential(*[conv(source, source, 2) for _ in range(down - 1)], nn.Conv2d(source, target, 3, 2, 1))
+        return nn.Sequential(nn.Conv2d(source, target, 1), nn.Upsample(scale_factor=2**-down, mode="bilinear", align_corners=False))
+
+    def forward(self, streams):
+        streams = [own(x) for own, x in zip(self.own, streams)]
+        return [F.relu(sum(path(x) for path, x in zip(paths, streams))) for paths in self.mix]
+
+
+class HighResolution(nn.Module):
+    """An HRNet-style detector: a stream at a quarter of the picture's side is kept throughout and is never rebuilt from a coarser one.
+
+    Its answers are those of `Detector`, so that it drops in by its ONNX file and the hash in the manifest. Four times the work.
+    """
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        widths = tuple(width * 2**i for i in range(4))
+        self.contrast = LocalContrast()
+        self.first = conv(2, 24, 2)
+        self.stem = nn.Sequential(conv(24, width, 2), Block(width), Block(width))
+        self.begin = nn.ModuleList(conv(w, 2 * w, 2) for w in widths[:-1])
+        self.stages = nn.ModuleList(Stage(widths[: n + 1]) for n in (1, 2, 3))
+        self.gather = nn.Sequential(nn.Conv2d(sum(widths), 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
+        self.coarse = nn.Conv2d(widths[1], LANDMARKS, 1)
+        self.unshuffle = nn.PixelShuffle(2)
+        self.merge = conv(16 + 24, 32)
+        self.heat = nn.Conv2d(32, LANDMARKS, 1)
+        self.judge = nn.Sequential(nn.Linear(2 * widths[-1], 64), nn.ReLU(inplace=True), nn.Linear(64, QUALITY))
+
+    def forward(self, image, coarse: bool = False):
+        with torch.autocast("cpu", enabled=False):
+            x = self.contrast(image.float())
+        x0 = self.first(x)
+        streams = [self.stem(x0)]
+        for begin, stage in zip(self.begin, self.stages):
+            streams = stage([*streams, begin(streams[-1])])
+        scaled = [streams[0]] + [
+            F.interpolate(x, scale_factor=2**i, mode="bilinear", align_corners=False) for i, x in enumerate(streams) if i
+        ]
+        y1 = self.gather(torch.cat(scaled, 1))
+        heat = self.heat(self.merge(torch.cat([self.unshuffle(y1), x0], 1)))
+        last = streams[-1]
+        quality = self.judge(torch.cat([last.mean((2, 3)), last.amax((2, 3))], 1))
+        return (heat, quality, self.coarse(streams[1])) if coarse else (heat, quality)
+
+
+# What `train.py --network` may name; each gives the same answers, so that each drops in by the manifest.
+DETECTORS = {
+    "unet": Detector,
+    "unet-wide": lambda: Detector((40, 80, 128, 192, 256, 256)),
+    "hrnet": HighResolution,
+}
+
+
 REFINER_ABSENT_LOGIT = math.log(64 * 64)
 
 
@@ -146,9 +216,9 @@ LOCATED = 10  # C2's four corners, C7's four corners and two spinolaminar ends
 
 
 class Locator(nn.Module):
-    """x, y and whether it is known of the 20 corners of C2–C6 → x, y and ln σ of each target, in the frame of the column."""
+    """x, y and trust of the 20 corners of C2–C6 → x, y and ln σ of each target, in the frame of the column."""
 
-    def __init__(self, width: int = 96):
+    def __init__(self, width: int = 192):
         super().__init__()
         self.hidden = nn.Sequential(nn.Linear(60, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
         self.places = nn.Linear(width, 3 * LOCATED)

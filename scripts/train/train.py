@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, IterableDataset
 import augment
 import films
 import losses
-from network import ABSENT_LOGIT, Detector
+from network import ABSENT_LOGIT, DETECTORS
 from view import letterbox, see
 
 
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="default: 32 at 256², 12 at 512²")
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate; it rises, then falls to a hundredth along a cosine")
     parser.add_argument("--measure", type=float, default=0.3, help="weight of the measurement loss (paper A, eq. 6)")
+    parser.add_argument("--network", choices=list(DETECTORS), default="unet", help="all drop in by the manifest; the others are bigger and slower")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="start from random weights even if a checkpoint is there")
@@ -148,13 +149,15 @@ def main() -> None:
         films.pack([folder], packs[-1])
         print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
 
-    net = Detector().to(memory_format=torch.channels_last)
+    net = DETECTORS[args.network]().to(memory_format=torch.channels_last)
     checkpoint = args.work / "checkpoint.pt"
     average = {k: v.clone() for k, v in net.state_dict().items()}
     seen, phase, start_fraction = 0, f"{args.size}:{args.pictures}:{args.rate}", 0.0
     optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.02)
     if checkpoint.exists() and not args.fresh:
         saved = torch.load(checkpoint, weights_only=True)
+        if saved.get("network", "unet") != args.network:
+            raise SystemExit(f"{checkpoint} holds a {saved.get('network', 'unet')}; name that, another --work, or --fresh")
         net.load_state_dict(saved["net"])
         average, seen = saved["average"], saved["seen"]
         if saved["phase"] == phase and saved["fraction"] < 1:  # the same phase, interrupted
@@ -170,7 +173,7 @@ def main() -> None:
 
     def save() -> None:
         part = checkpoint.with_suffix(".part")
-        torch.save(dict(net=net.state_dict(), average=average, optimiser=optimiser.state_dict(), seen=seen, phase=phase, fraction=fraction, absent_logit=ABSENT_LOGIT), part)
+        torch.save(dict(net=net.state_dict(), average=average, optimiser=optimiser.state_dict(), seen=seen, phase=phase, fraction=fraction, absent_logit=ABSENT_LOGIT, network=args.network), part)
         os.replace(part, checkpoint)
 
     for step, batch in enumerate(loader):
@@ -210,7 +213,7 @@ def main() -> None:
             save()
             for folder, path in zip(args.films, packs):  # films that were made meanwhile
                 films.pack([folder], path)
-            judged = Detector().to(memory_format=torch.channels_last)
+            judged = DETECTORS[args.network]().to(memory_format=torch.channels_last)
             judged.load_state_dict(average)
             print(json.dumps(dict(seen=seen, held_out=validate(judged, packs, args.size))), flush=True)
             last_save = time.time()
