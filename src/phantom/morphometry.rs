@@ -141,7 +141,7 @@ impl Person {
                 height_posterior: m.height_posterior * height * own(0.02),
                 width: m.width * across * width * own(0.03),
                 // The canal does not follow the body's depth: that is what Pavlov's ratio lives on.
-                canal_depth: (m.canal_depth * across.sqrt() * canal * own(0.035)).max(8.5),
+                canal_depth: (m.canal_depth * across.sqrt() * canal * own(0.035)).clamp(8.5, 28.0),
                 canal_width: m.canal_width * across.sqrt() * own(0.03),
                 spinous_length: m.spinous_length * across * spinous * own(0.08),
                 spinous_fall: m.spinous_fall + 0.12 * (own(0.06) - 1.0) * 8.0,
