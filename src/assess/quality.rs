@@ -8,7 +8,7 @@
 use super::applicability::{self, Applicability};
 use super::field::{Edge, Field};
 use super::{Settings, exposure};
-use crate::domain::anatomy::{LandmarkId, Vertebra};
+use crate::domain::anatomy::{Corner, LandmarkId, Vertebra};
 use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::measurement::{Level, Measurements, Quantity, Reading};
 use crate::domain::radiograph::Radiograph;
@@ -54,6 +54,9 @@ pub struct Rule {
     /// The sentence for the radiographer, where the rule applies.
     pub check: fn(&Evidence<'_>) -> Option<String>,
 }
+
+/// A film with fewer vertebrae than this shows no neck that could be measured.
+const LEAST_LEVELS: usize = 2;
 
 /// CID 7011: positioning.
 const POSITIONING: &str = "111209";
@@ -149,21 +152,29 @@ impl Evidence<'_> {
             Applicability::ImageDecides if self.looks_otherwise() => Some(applicability::reason(
                 "not_recognised",
                 format!(
-                    "Not a lateral neck, judged by the image (score {:.2}): the header does not tell. Nothing was \
-                     measured; if it is one, set body part and view at the modality.",
-                    self.detection.lateral_cervical
+                    "Not a lateral neck, judged by the image (score {:.2}, {} of 6 vertebrae found): the header does not \
+                     tell. Nothing was measured; if it is one, set body part and view at the modality.",
+                    self.detection.lateral_cervical,
+                    self.levels()
                 ),
             )),
             _ => None,
         }
     }
 
-    /// A score that is no number counts as low.
+    /// A score that is no number counts as low; and what shows fewer than two vertebrae shows no neck, whatever the score.
     fn looks_otherwise(&self) -> bool {
-        !matches!(
+        let low = !matches!(
             self.detection.lateral_cervical.partial_cmp(&self.limits.lateral_cervical),
             Some(std::cmp::Ordering::Greater | std::cmp::Ordering::Equal)
-        )
+        );
+        low || self.levels() < LEAST_LEVELS
+    }
+
+    /// How many of C2…C7 were found with at least three corners.
+    fn levels(&self) -> usize {
+        let corners = |v| Corner::ALL.iter().filter(|c| self.detection.keypoints.corner(v, **c).is_some()).count();
+        Vertebra::ALL.into_iter().filter(|v| corners(*v) >= 3).count()
     }
 
     fn reading(&self, quantity: Quantity) -> Option<&Reading> {

@@ -142,7 +142,10 @@ fn sources(arguments: &Arguments) -> Vec<String> {
         Some(format!("{n} phantoms of {what} from seed {seed} on, {mm} mm a pixel"))
     };
     let difficulty = format!("necks ({})", format!("{:?}", arguments.difficulty).to_lowercase());
-    folders.chain(made(arguments.phantoms, &difficulty)).chain(made(arguments.others, "chests")).collect()
+    folders
+        .chain(made(arguments.phantoms, &difficulty))
+        .chain(made(arguments.others, "what is no lateral neck"))
+        .collect()
 }
 
 /// The stages to compare, or the whole alone.

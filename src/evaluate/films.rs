@@ -11,7 +11,7 @@ use image::{ImageBuffer, ImageFormat, Luma};
 
 use crate::domain::report::Position;
 use crate::phantom::case::{Blemish, Case, Difficulty, Recipe};
-use crate::phantom::other;
+use crate::phantom::negatives::{Class, negative};
 use crate::phantom::truth::Truth;
 
 use super::reference;
@@ -52,8 +52,10 @@ pub enum Film {
     },
     /// A phantom of a neck.
     Phantom(Recipe),
-    /// A phantom of a chest, which is no neck.
-    Chest {
+    /// A phantom of what is no lateral neck.
+    Other {
+        /// What it shows.
+        class: Class,
         /// Everything random follows from it.
         seed: u64,
         /// Detector millimetres a pixel.
@@ -77,7 +79,8 @@ pub struct Phantoms {
 }
 
 impl Phantoms {
-    /// Every film: half of the necks neutral, a quarter in flexion, a quarter in extension, each of a patient of its own.
+    /// Every film: half of the necks neutral, a quarter in flexion, a quarter in extension, each of a patient of its own; then the
+    /// classes of what is no neck in turn.
     pub fn films(self) -> impl Iterator<Item = Film> {
         use Position::{Extension, Flexion, Neutral};
         let positions = [Neutral, Flexion, Neutral, Extension].into_iter().cycle();
@@ -86,7 +89,8 @@ impl Phantoms {
             let seed = seed.wrapping_add(n);
             Film::Phantom(Recipe { seed, difficulty, position, pixel_mm, blemish: Blemish::None })
         };
-        let others = (0..self.others).map(move |n| Film::Chest { seed: seed.wrapping_add(n), pixel_mm });
+        let other = move |(n, class)| Film::Other { class, seed: seed.wrapping_add(n), pixel_mm };
+        let others = (0..self.others).zip(Class::ALL.into_iter().cycle()).map(other);
         (0..self.necks).zip(positions).map(neck).chain(others)
     }
 }
@@ -97,7 +101,7 @@ impl Film {
         match self {
             Self::File { name, .. } => name.clone(),
             Self::Phantom(recipe) => format!("phantom-{:06}-{}", recipe.seed, recipe.position.name()),
-            Self::Chest { seed, .. } => format!("chest-{seed:06}"),
+            Self::Other { class, seed, .. } => format!("{}-{seed:06}", class.name()),
         }
     }
 
@@ -115,10 +119,10 @@ impl Film {
                 let bytes = png(case.size, case.quantised(16)).map_err(trouble)?;
                 Ok((bytes, reference::with_measurements(case.truth)))
             }
-            Self::Chest { seed, pixel_mm } => {
-                let chest = other::chest(*seed, *pixel_mm);
-                let grey = chest.pixels.iter().map(|p| (p.clamp(0.0, 1.0) * f32::from(u16::MAX)).round() as u16);
-                Ok((png(chest.size, grey.collect()).map_err(trouble)?, chest.truth))
+            Self::Other { class, seed, pixel_mm } => {
+                let other = negative(*class, *seed, *pixel_mm);
+                let grey = other.pixels.iter().map(|p| (p.clamp(0.0, 1.0) * f32::from(u16::MAX)).round() as u16);
+                Ok((png(other.size, grey.collect()).map_err(trouble)?, other.truth))
             }
         }
     }
