@@ -56,7 +56,7 @@ fn errors(document: &str, payload: &Value) -> Vec<String> {
 }
 
 fn delivered(report: &Report) -> Value {
-    serde_json::from_slice(&wire::deliver(&wire::report(report), 42, true).unwrap()).unwrap()
+    serde_json::from_slice(&wire::deliver(&wire::report(report), 42, true, None).unwrap()).unwrap()
 }
 
 fn at() -> DateTime<Utc> {
@@ -176,6 +176,6 @@ fn hostile_words_stay_inside_their_string() {
 #[test]
 fn only_a_stored_report_can_be_delivered() {
     for bad in [&b""[..], b"{}", b"null", b"[1]", b"{\"a\":1"] {
-        assert_eq!(wire::deliver(bad, 1, false), None, "{bad:?}");
+        assert_eq!(wire::deliver(bad, 1, false, None), None, "{bad:?}");
     }
 }

@@ -63,8 +63,48 @@ CREATE TABLE passed_over (
 ) WITHOUT ROWID;
 ";
 
+/// The radiographer's word.
+///
+/// - `judged`: every film with a report, as repeat analysis counts it. Kept for ever, about 100 bytes a film; `report` keeps
+///   only the newest. `reason` is the CID 7011 code of the gravest reason of the verdict. Reports that an older Sagitta
+///   stored are taken in.
+/// - `word`: what radiographers said of a film; the newest counts, older ones are its history.
+/// - `outbox.topic` and `outbox.correlation`: where an answer goes besides its own topic, and what it must carry.
+const WORD: &str = "
+CREATE TABLE judged (
+    report_id       TEXT PRIMARY KEY,
+    received_at     INTEGER NOT NULL,
+    position        TEXT NOT NULL,
+    verdict         TEXT NOT NULL,
+    reason          TEXT,
+    deviation_index REAL,
+    operator        TEXT
+) WITHOUT ROWID;
+CREATE INDEX judged_time ON judged (received_at);
+CREATE TABLE word (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    report_id TEXT NOT NULL,
+    action    TEXT NOT NULL CHECK (action IN ('repeat', 'accept', 'withdraw')),
+    reason    TEXT,
+    given_by  TEXT NOT NULL,
+    given_at  INTEGER NOT NULL
+);
+CREATE INDEX word_film ON word (report_id, id);
+CREATE INDEX film_time ON film (outcome, seen_at);
+ALTER TABLE outbox ADD COLUMN topic TEXT;
+ALTER TABLE outbox ADD COLUMN correlation BLOB;
+INSERT INTO judged (report_id, received_at, position, verdict, reason, deviation_index)
+SELECT report_id, received_at,
+       coalesce(json_extract(text, '$.view.position'), 'unknown'),
+       json_extract(text, '$.quality.verdict'),
+       json_extract(text, '$.quality.reasons[0].dicom_code'),
+       json_extract(text, '$.quality.exposure.deviation_index')
+FROM (SELECT report_id, received_at, CAST(payload AS TEXT) AS text FROM report)
+WHERE CASE WHEN json_valid(text) THEN json_extract(text, '$.quality.verdict') IS NOT NULL ELSE 0 END;
+";
+
 /// Each step leads from the version of its index to the next.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 3] = [FIRST, "", WORD];
 
 /// The version that this program writes.
 #[allow(clippy::cast_possible_wrap)] // a handful of steps

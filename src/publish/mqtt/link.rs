@@ -62,6 +62,8 @@ pub(super) struct Outgoings {
     pub(super) content_type: &'static str,
     /// How long the broker may keep it.
     pub(super) expiry: Option<Duration>,
+    /// What the request that this answers wanted to find in it.
+    pub(super) correlation: Option<Bytes>,
 }
 
 /// A connection; dropped without [`Link::disconnect`], the broker publishes the last will.
@@ -90,6 +92,7 @@ impl Link {
         let properties = PublishProperties {
             message_expiry_interval: message.expiry.map(seconds),
             content_type: Some(message.content_type.into()),
+            correlation_data: message.correlation,
             ..PublishProperties::default()
         };
         let Outgoings { topic, payload, retain, .. } = message;

@@ -137,6 +137,11 @@ impl Handle {
         self.wishes.send_modify(|wishes| wishes.announce(Retained::Health, payload));
     }
 
+    /// Publishes what [`wire::rejects`] made.
+    pub fn set_rejects(&self, payload: Vec<u8>) {
+        self.wishes.send_modify(|wishes| wishes.announce(Retained::Rejects, payload));
+    }
+
     /// How the connection is, and every change of it.
     pub fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
