@@ -136,9 +136,8 @@ impl Ledger {
     pub fn beside(&self, range: Range) -> Result<(u64, u64), LedgerError> {
         let (from, to) = range.millis();
         self.call(|sql| {
-            let mut count = sql.prepare_cached(
-                "SELECT count(*) FROM film WHERE outcome = ?1 AND seen_at >= ?2 AND seen_at < ?3",
-            )?;
+            let mut count =
+                sql.prepare_cached("SELECT count(*) FROM film WHERE outcome = ?1 AND seen_at >= ?2 AND seen_at < ?3")?;
             let mut of = |outcome: &str| {
                 let number = count.query_row(params![outcome, from, to], |row| row.get::<_, i64>(0));
                 number.map(|n| u64::try_from(n).unwrap_or(0))

@@ -153,6 +153,11 @@ impl Ledger {
         Ok(Self { sql: Arc::new(Mutex::new(sql)), path, limits, earlier })
     }
 
+    /// Whether there is a ledger in `folder`; makes none.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(FILE).is_file()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

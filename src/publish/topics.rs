@@ -113,7 +113,8 @@ impl Topics {
     /// another appliance below the prefix, so that nobody borrows this one's rights, except below the topic of answers.
     pub fn may_answer_at(&self, topic: &str) -> bool {
         let forbidden = |c: char| matches!(c, '+' | '#') || c.is_control();
-        let sound = !topic.is_empty() && topic.len() <= MAX_BYTES && !topic.starts_with('$') && !topic.contains(forbidden);
+        let sound =
+            !topic.is_empty() && topic.len() <= MAX_BYTES && !topic.starts_with('$') && !topic.contains(forbidden);
         let prefix = self.base.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let below = |topic: &str, above: &str| topic.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
         let ours = topic == prefix || below(topic, prefix);

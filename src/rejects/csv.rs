@@ -1,6 +1,6 @@
 //! The analysis as comma-separated values (RFC 4180): one header, one line a group, the same columns for all.
 //!
-//! `group` is `total`, `month`, `day`, `view`, `operator` or `reason`; a figure that cannot be given is empty. Rates are
+//! `group` is `total`, `month`, `day`, `view`, `operator`, `reason` or `not_counted` (films in no rate); a figure that cannot be given is empty. Rates are
 //! shares, 0 to 1. The columns are promised: later versions may add some at the end.
 
 use super::{Analysis, ReasonCount, Tally, share};
@@ -10,6 +10,8 @@ const HEADER: &str = "group,key,films,repeated,repeat_rate,suggested,suggested_r
                       di_outside";
 /// Columns that a line of a reason leaves empty.
 const WITHOUT_REASON: usize = 14;
+/// Columns that a line of films in no rate leaves empty.
+const NOT_COUNTED: usize = 18;
 
 /// `analysis` with a line end after each line.
 pub fn csv(analysis: &Analysis) -> String {
@@ -17,10 +19,11 @@ pub fn csv(analysis: &Analysis) -> String {
     lines.extend(analysis.months.iter().map(|(month, tally)| line("month", &month.format("%Y-%m").to_string(), tally)));
     lines.extend(analysis.days.iter().map(|(day, tally)| line("day", &day.to_string(), tally)));
     lines.extend(analysis.views.iter().map(|(view, tally)| line("view", view.name(), tally)));
-    lines.extend(
-        analysis.operators.iter().map(|(name, tally)| line("operator", name.as_deref().unwrap_or(""), tally)),
-    );
+    lines.extend(analysis.operators.iter().map(|(name, tally)| line("operator", name.as_deref().unwrap_or(""), tally)));
     lines.extend(analysis.reasons.iter().map(|count| reason(count, &analysis.total)));
+    for (key, films) in [("passed_over", analysis.passed_over), ("faults", analysis.faults)] {
+        lines.push(format!("not_counted,{key},{films}{}", ",".repeat(NOT_COUNTED)));
+    }
     lines.join("\r\n") + "\r\n"
 }
 

@@ -86,21 +86,25 @@ fn reasons(text: &mut String, reasons: &[ReasonCount], total: &Tally) {
 
 fn agreement(text: &mut String, total: &Tally) {
     let agreement = &total.agreement;
+    if agreement.films() == 0 {
+        text.push_str("\nNobody has decided about a film yet: nothing can be said about agreement.\n");
+        return;
+    }
     let _ = writeln!(text, "\nVerdict against radiographer, over the {} decided", films(agreement.films()));
     let _ = writeln!(text, "{:<NAME$} {:>9} {:>9}", "", "repeated", "kept");
-    let _ = writeln!(
-        text,
-        "{:<NAME$} {:>9} {:>9}",
-        "repeat suggested", agreement.both_repeat, agreement.suggested_only
-    );
     let _ =
-        writeln!(text, "{:<NAME$} {:>9} {:>9}", "no repeat suggested", agreement.decided_only, agreement.both_keep);
+        writeln!(text, "{:<NAME$} {:>9} {:>9}", "repeat suggested", agreement.both_repeat, agreement.suggested_only);
+    let _ = writeln!(text, "{:<NAME$} {:>9} {:>9}", "no repeat suggested", agreement.decided_only, agreement.both_keep);
     let kappa = agreement.kappa().map_or_else(|| "not defined".into(), |kappa| format!("{kappa:.2}"));
     let _ = writeln!(text, "agreement {}, Cohen's kappa {kappa}", percent(agreement.observed()).trim());
 }
 
 fn exposure(text: &mut String, total: &Tally) {
     let index = &total.deviation;
+    if index.films == 0 {
+        text.push_str("\nNo film tells a deviation index (IEC 62494-1).\n");
+        return;
+    }
     let _ = writeln!(text, "\nDeviation index (IEC 62494-1), over {} that tell one", films(index.films));
     let number = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.2}"));
     let _ = writeln!(

@@ -12,6 +12,7 @@
 mod credentials;
 mod driver;
 mod link;
+pub mod requests;
 pub mod subscriber;
 
 use std::collections::VecDeque;

@@ -10,5 +10,4 @@ pub(super) const REPEAT_RESPONSE: &str = "sagitta.repeat_response/1";
 pub(super) const REJECTS: &str = "sagitta.rejects/1";
 
 /// All of them, as `info` tells them.
-pub(super) const ALL: [&str; 8] =
-    [REPORT, FAULT, STATUS, INFO, HEALTH, REPEAT_REQUEST, REPEAT_RESPONSE, REJECTS];
+pub(super) const ALL: [&str; 8] = [REPORT, FAULT, STATUS, INFO, HEALTH, REPEAT_REQUEST, REPEAT_RESPONSE, REJECTS];

@@ -171,7 +171,8 @@ pub fn repeat_request(payload: &[u8]) -> Result<Word, Refusal> {
 /// Tells the place, not what stands there: it may be anything.
 fn malformed(error: &serde_json::Error) -> String {
     let said = error.to_string();
-    let missing = ["report_id", "action", "by"].into_iter().find(|field| said.starts_with(&format!("missing field `{field}`")));
+    let missing =
+        ["report_id", "action", "by"].into_iter().find(|field| said.starts_with(&format!("missing field `{field}`")));
     match missing {
         Some(field) => format!("{field} is missing"),
         None => format!(
@@ -184,7 +185,8 @@ fn malformed(error: &serde_json::Error) -> String {
 
 /// Control characters, and those that turn the direction of what follows.
 fn deceives(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn report_id_of(text: String) -> Option<ReportId> {
@@ -231,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_good_request_is_read() {
-        let request = json!({"report_id": "ab01", "action": "repeat", "reason": "positioning", "by": " RT 7 ", "new": 1});
+        let request =
+            json!({"report_id": "ab01", "action": "repeat", "reason": "positioning", "by": " RT 7 ", "new": 1});
         let word = Word {
             report: ReportId("ab01".into()),
             action: Action::Repeat,
@@ -271,7 +274,16 @@ mod tests {
             bad[field] = value;
             assert_eq!(read(&bad), Err(code), "{bad}");
         }
-        for bad in ["", "null", "[]", "[\"a\",\"accept\",null,\"x\"]", "\"repeat\"", "{", "{}", "{\"report_id\":\"a\",\"report_id\":\"b\"}"] {
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "[\"a\",\"accept\",null,\"x\"]",
+            "\"repeat\"",
+            "{",
+            "{}",
+            "{\"report_id\":\"a\",\"report_id\":\"b\"}",
+        ] {
             let refusal = repeat_request(bad.as_bytes()).unwrap_err();
             assert_eq!((refusal.code, refusal.report), (Code::Malformed, None), "{bad}");
         }

@@ -278,12 +278,7 @@ pub fn report(report: &domain::Report) -> Vec<u8> {
 
 /// A stored report as it is delivered: `seq`, `historical` and `decision` in front of what was stored. `None` where `stored`
 /// is no JSON object with a member.
-pub fn deliver(
-    stored: &[u8],
-    seq: u64,
-    historical: bool,
-    decision: Option<&decision::Decision>,
-) -> Option<Vec<u8>> {
+pub fn deliver(stored: &[u8], seq: u64, historical: bool, decision: Option<&decision::Decision>) -> Option<Vec<u8>> {
     let members = stored.strip_prefix(b"{")?;
     if !members.starts_with(b"\"") || !members.ends_with(b"}") {
         return None;
