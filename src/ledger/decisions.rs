@@ -265,3 +265,109 @@ fn strange(column: usize, word: &str) -> rusqlite::Error {
     let unknown = format!("the unknown word {word:?}");
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, unknown.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::super::Limits;
+    use super::*;
+
+    fn ledger(folder: &tempfile::TempDir, films: &[&str]) -> Ledger {
+        let ledger = Ledger::open(folder.path(), Limits::default()).unwrap();
+        for (n, film) in films.iter().enumerate() {
+            ledger
+                .call(|sql| {
+                    sql.execute(
+                        "INSERT INTO judged (report_id, received_at, position, verdict) VALUES (?1, ?2, 'neutral', 'accept')",
+                        params![film, n],
+                    )
+                })
+                .unwrap();
+        }
+        ledger
+    }
+
+    fn word(film: &str, action: Action, reason: RejectReason, by: &str) -> Word {
+        let reason = (action == Action::Repeat).then_some(reason);
+        Word { report: ReportId(film.into()), action, reason, by: by.into() }
+    }
+
+    fn count(ledger: &Ledger, table: &str) -> i64 {
+        ledger.call(|sql| sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))).unwrap()
+    }
+
+    #[test]
+    fn a_film_that_is_fought_over_keeps_its_newest_words_and_others_keep_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder, &["a", "b"]);
+        let say = |film, action| {
+            ledger.decide(&word(film, action, RejectReason::Grid, "x"), Utc::now(), |_| Vec::new()).unwrap()
+        };
+        say("b", Action::Repeat);
+        for _ in 0..WORDS_KEPT {
+            say("a", Action::Repeat);
+            say("a", Action::Accept);
+        }
+        assert_eq!(count(&ledger, "word"), WORDS_KEPT + 1);
+        assert!(ledger.decision(&ReportId("a".into())).unwrap().is_some_and(|decision| !decision.repeat));
+        assert!(ledger.decision(&ReportId("b".into())).unwrap().is_some_and(|decision| decision.repeat));
+    }
+
+    #[test]
+    fn a_day_is_a_local_day_with_both_its_ends() {
+        let day = NaiveDate::from_ymd_opt(2026, 3, 29).unwrap();
+        let (from, to) = Range { first: Some(day), last: Some(day) }.millis();
+        for (at, expected) in
+            [(from, day), (to - 1, day), (to, day.succ_opt().unwrap()), (from - 1, day.pred_opt().unwrap())]
+        {
+            assert_eq!(outbox::time(at).with_timezone(&Local).date_naive(), expected);
+        }
+        assert_eq!(Range::default().millis(), (i64::MIN, i64::MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Against a model: the last word counts, a word that says what stands changes nothing, every word is answered once.
+        #[test]
+        fn the_ledger_agrees_with_a_map(
+            said in proptest::collection::vec((0..3_usize, 0..3_usize, 0..2_usize, 0..2_usize), 0..24)
+        ) {
+            let films = ["a", "b", "unknown"];
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = ledger(&folder, &films[..2]);
+            let mut model: HashMap<&str, (bool, Option<RejectReason>, String)> = HashMap::new();
+            let mut changes = 0;
+            for (n, (film, action, reason, by)) in said.iter().enumerate() {
+                let (film, action) = (films[*film], Action::ALL[*action]);
+                let word = word(film, action, RejectReason::ALL[*reason], ["x", "y"][*by]);
+                let answer = |_: &Settled| {
+                    vec![Answer { report: film.into(), topic: None, correlation: None, payload: b"{}".to_vec() }]
+                };
+                let settled = ledger.decide(&word, Utc::now(), answer).unwrap();
+                prop_assert_eq!(count(&ledger, "outbox"), n as i64 + 1);
+                if film == "unknown" {
+                    prop_assert_eq!(settled, Settled::UnknownReport);
+                    continue;
+                }
+                let before = model.get(film).cloned();
+                if action == Action::Withdraw {
+                    model.remove(film);
+                } else {
+                    model.insert(film, (action == Action::Repeat, word.reason, word.by.clone()));
+                }
+                let changed = before.as_ref() != model.get(film);
+                changes += i64::from(changed);
+                prop_assert_eq!(matches!(settled, Settled::Changed(_)), changed);
+                let stands = ledger.decision(&word.report).unwrap();
+                prop_assert_eq!(stands.map(|d| (d.repeat, d.reason, d.by)).as_ref(), model.get(film));
+            }
+            prop_assert_eq!(count(&ledger, "word"), changes);
+            let repeated = ledger.judged(Range::default()).unwrap().iter()
+                .filter(|film| film.decision.as_ref().is_some_and(|d| d.repeat)).count();
+            prop_assert_eq!(repeated, model.values().filter(|(repeat, ..)| *repeat).count());
+        }
+    }
+}

@@ -128,3 +128,45 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An older ledger's reports are counted; what is no report, or no JSON, is left out and ends nothing.
+    #[test]
+    fn the_reports_of_a_first_ledger_are_taken_into_the_repeat_analysis() {
+        let mut sql = Connection::open_in_memory().unwrap();
+        sql.execute_batch(FIRST).unwrap();
+        sql.pragma_update(None, "user_version", 1).unwrap();
+        let whole = r#"{"view":{"position":"flexion"},"quality":{"verdict":"repeat","reasons":[{"dicom_code":"111211"},
+                        {"dicom_code":"111209"}],"exposure":{"deviation_index":-4.5}}}"#;
+        let bare = r#"{"quality":{"verdict":"accept","reasons":[],"exposure":{"deviation_index":null}}}"#;
+        let payloads = [whole.as_bytes(), bare.as_bytes(), b"{}", b"[", b"", b"\xff\xfe"];
+        for (n, payload) in payloads.into_iter().enumerate() {
+            sql.execute(
+                "INSERT INTO report (report_id, received_at, payload) VALUES (?1, ?2, ?3)",
+                (n.to_string(), n, payload),
+            )
+            .unwrap();
+        }
+        migrate(&mut sql).unwrap();
+        assert_eq!(version(&sql).unwrap(), VERSION);
+        let mut rows = sql
+            .prepare("SELECT report_id, position, verdict, reason, deviation_index, operator FROM judged ORDER BY 1")
+            .unwrap();
+        type Row = (String, String, String, Option<String>, Option<f64>, Option<String>);
+        let rows: Vec<Row> = rows
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(
+            rows,
+            [
+                ("0".into(), "flexion".into(), "repeat".into(), Some("111211".into()), Some(-4.5), None),
+                ("1".into(), "unknown".into(), "accept".into(), None, None, None),
+            ]
+        );
+    }
+}

@@ -78,17 +78,15 @@ impl Desk {
 
     fn answers(&self, request: &Request, report: &str, payload: &[u8]) -> Vec<Answer> {
         let wished = request.response_topic.as_ref().filter(|topic| self.topics.may_answer_at(topic));
-        [None, wished.cloned()]
-            .into_iter()
-            .enumerate()
-            .filter(|(place, topic)| *place == 0 || topic.is_some())
-            .map(|(_, topic)| Answer {
-                report: report.to_owned(),
-                topic,
-                correlation: request.correlation.clone(),
-                payload: payload.to_vec(),
-            })
-            .collect()
+        let answer = |topic| Answer {
+            report: report.to_owned(),
+            topic,
+            correlation: request.correlation.clone(),
+            payload: payload.to_vec(),
+        };
+        let for_all = answer(None);
+        let for_who_asked = wished.map(|topic| answer(Some(topic.clone())));
+        [for_all].into_iter().chain(for_who_asked).collect()
     }
 }
 
