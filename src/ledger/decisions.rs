@@ -117,7 +117,7 @@ impl Ledger {
         let (from, to) = range.millis();
         self.call(|sql| {
             sql.prepare_cached(
-                "SELECT received_at, position, verdict, reason, deviation_index, operator,
+                "SELECT received_at, position, verdict, judged.reason, deviation_index, operator,
                         word.action, word.reason AS why, word.given_by, word.given_at
                  FROM judged LEFT JOIN word
                    ON word.id = (SELECT max(id) FROM word WHERE word.report_id = judged.report_id)
