@@ -282,7 +282,7 @@ mod tests {
                 .call(|sql| {
                     sql.execute(
                         "INSERT INTO judged (report_id, received_at, position, verdict) VALUES (?1, ?2, 'neutral', 'accept')",
-                        params![film, n],
+                        params![film, n as i64],
                     )
                 })
                 .unwrap();
@@ -361,8 +361,8 @@ mod tests {
                 let changed = before.as_ref() != model.get(film);
                 changes += i64::from(changed);
                 prop_assert_eq!(matches!(settled, Settled::Changed(_)), changed);
-                let stands = ledger.decision(&word.report).unwrap();
-                prop_assert_eq!(stands.map(|d| (d.repeat, d.reason, d.by)).as_ref(), model.get(film));
+                let stands = ledger.decision(&word.report).unwrap().map(|d| (d.repeat, d.reason, d.by));
+                prop_assert_eq!(stands.as_ref(), model.get(film));
             }
             prop_assert_eq!(count(&ledger, "word"), changes);
             let repeated = ledger.judged(Range::default()).unwrap().iter()

@@ -146,7 +146,7 @@ mod tests {
         for (n, payload) in payloads.into_iter().enumerate() {
             sql.execute(
                 "INSERT INTO report (report_id, received_at, payload) VALUES (?1, ?2, ?3)",
-                (n.to_string(), n, payload),
+                (n.to_string(), n as i64, payload),
             )
             .unwrap();
         }
