@@ -15,6 +15,7 @@ pub mod measure;
 pub mod overlay;
 pub mod phantom;
 pub mod publish;
+pub mod rejects;
 pub mod study;
 
 pub mod appliance;

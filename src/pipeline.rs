@@ -46,6 +46,8 @@ pub struct Settings {
     pub assess: assess::Settings,
     /// Whether a report carries the patient's id as it is, rather than a pseudonym.
     pub patient_id: bool,
+    /// Whether who took the film is kept by name, rather than under a pseudonym.
+    pub operator_names: bool,
     /// Whether a report carries the path of the file, rather than the film's hash.
     pub file_names: bool,
 }
@@ -171,6 +173,10 @@ impl Pipeline {
         let patient = acquisition.patient_id.as_ref().and_then(|id| {
             if self.settings.patient_id { Some(id.reveal().to_owned()) } else { self.pseudonym("patient", id.reveal()) }
         });
+        let operator = acquisition.operator.as_ref().and_then(|name| {
+            let name = name.reveal();
+            if self.settings.operator_names { Some(name.to_owned()) } else { self.pseudonym("operator", name) }
+        });
         Source {
             file: if self.settings.file_names { arrival.file.clone() } else { arrival.sha256.hex() },
             sha256: arrival.sha256,
@@ -178,6 +184,7 @@ impl Pipeline {
             sop_instance_uid: acquisition.sop_instance_uid.clone(),
             study_key: acquisition.study_instance_uid.as_deref().and_then(|uid| self.pseudonym("study", uid)),
             patient,
+            operator,
         }
     }
 

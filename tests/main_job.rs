@@ -113,7 +113,7 @@ fn wrong_usage_is_2_and_says_what_to_do() {
 
 #[test]
 fn every_verb_has_help_and_the_version_names_the_revision() {
-    for verb in ["run", "measure", "demo", "check-config", "phantom", "outbox"] {
+    for verb in ["run", "measure", "demo", "check-config", "phantom", "outbox", "rejects"] {
         assert!(sagitta(&[verb, "--help"]).status.success(), "{verb}");
     }
     assert!(text(&sagitta(&["--version"]).stdout).starts_with("sagitta 0.1.0 ("));

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use publish_support::{hash, sample};
+use sagitta::domain::decision::{Decision, JudgedFilm, RejectReason};
 use sagitta::domain::fault::{Fault, FaultCode};
 use sagitta::domain::geometry::PointPx;
-use sagitta::domain::report::Report;
+use sagitta::domain::report::{Position, Report, Verdict};
 use sagitta::ledger::Room;
 use sagitta::publish::wire::{self, StatusState};
+use sagitta::rejects::Analysis;
 use serde_json::{Value, json};
 
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas");
@@ -56,7 +58,7 @@ fn errors(document: &str, payload: &Value) -> Vec<String> {
 }
 
 fn delivered(report: &Report) -> Value {
-    serde_json::from_slice(&wire::deliver(&wire::report(report), 42, true).unwrap()).unwrap()
+    serde_json::from_slice(&wire::deliver(&wire::report(report), 42, true, None).unwrap()).unwrap()
 }
 
 fn at() -> DateTime<Utc> {
@@ -75,6 +77,42 @@ fn a_report_says_what_the_contract_says() {
         json!({"vertebra": "C2", "corner": "antero_inferior", "x": 100.33, "y": 50.13, "sigma_px": 1.23,
                "confidence": 0.988, "stage": "refined"})
     );
+}
+
+/// A film that Sagitta would repeat; the radiographer rejects it for `reason`, or keeps it.
+fn judged(reason: Option<RejectReason>) -> JudgedFilm {
+    JudgedFilm {
+        day: at().date_naive(),
+        position: Position::Flexion,
+        verdict: Verdict::Repeat,
+        suggested: Some(RejectReason::Positioning),
+        deviation_index: Some(-4.26),
+        operator: Some("Li^Na".into()),
+        decision: Some(Decision { repeat: reason.is_some(), reason, by: "RT 7".into(), at: at() }),
+    }
+}
+
+fn rejects(films: &[JudgedFilm]) -> Vec<u8> {
+    let (day, analysis) = (at().date_naive(), Analysis::of(films, 2, 1));
+    wire::rejects("room-1", at(), (day, day, &analysis), (day, day, &analysis))
+}
+
+#[test]
+fn rejects_tell_rates_and_reasons_and_no_operator() {
+    let payload = rejects(&[judged(Some(RejectReason::Grid)), judged(None)]);
+    assert!(!String::from_utf8_lossy(&payload).contains("Li"), "operators are not published");
+    let today = &serde_json::from_slice::<Value>(&payload).unwrap()["today"];
+    assert_eq!(
+        today["reasons"],
+        json!([
+            {"reason": "grid", "dicom_code": "111208", "repeated": 1, "repeat_rate": 0.5, "suggested": 0},
+            {"reason": "positioning", "dicom_code": "111209", "repeated": 0, "repeat_rate": 0.0, "suggested": 2},
+        ])
+    );
+    let counts = ["films", "repeated", "suggested", "accepted", "undecided", "passed_over", "faults"];
+    assert_eq!(counts.map(|name| today[name].as_u64()), [2, 1, 2, 1, 0, 2, 1].map(Some));
+    assert_eq!((&today["agreement"]["observed"], &today["agreement"]["kappa"]), (&json!(0.5), &json!(0.0)));
+    assert_eq!((&today["exposure"]["mean"], &today["exposure"]["below"]), (&json!(-4.26), &json!(2)));
 }
 
 #[test]
@@ -103,6 +141,10 @@ fn every_payload_validates() {
         ("info.json", wire::info("room-1", "0.1.0", "abc", None)),
         ("health.json", wire::health(&facts)),
         ("health.json", wire::health(&wire::Facts { latencies: vec![], last_error: None, ..facts.clone() })),
+        ("rejects.json", rejects(&[])),
+        ("rejects.json", rejects(&[judged(Some(RejectReason::Grid)), judged(None)])),
+        ("repeat_request.json", br#"{"report_id":"a","action":"repeat","reason":"grid","by":"RT 7"}"#.to_vec()),
+        ("repeat_request.json", br#"{"report_id":"a","action":"withdraw","by":"RT 7"}"#.to_vec()),
     ] {
         let payload: Value = serde_json::from_slice(&payload).unwrap();
         assert_eq!(errors(document, &payload), Vec::<String>::new(), "{payload:#}");
@@ -176,6 +218,6 @@ fn hostile_words_stay_inside_their_string() {
 #[test]
 fn only_a_stored_report_can_be_delivered() {
     for bad in [&b""[..], b"{}", b"null", b"[1]", b"{\"a\":1"] {
-        assert_eq!(wire::deliver(bad, 1, false), None, "{bad:?}");
+        assert_eq!(wire::deliver(bad, 1, false, None), None, "{bad:?}");
     }
 }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 mod publish_support;
-use publish_support::{Mosquitto, Subscriber, eventually, free_port};
+use publish_support::{Mosquitto, Subscriber, eventually, free_port, publish};
 
 /// A folder with a configuration, and the service on it.
 struct Room {
@@ -188,4 +188,75 @@ fn without_a_broker_films_are_measured_and_told_once_it_is_there() {
     let report = subscriber.next().json();
     assert_eq!(file(&report), film.file_name().unwrap().to_string_lossy());
     assert_eq!(room.end(), Some(0), "{}", room.log());
+}
+
+/// From the film to the figures, with a power cut after the answer.
+#[test]
+fn a_radiographers_word_is_in_report_rejects_and_table_also_after_a_power_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = films(folder.path(), 2);
+    let broker = Mosquitto::start(folder.path());
+    let reports = Subscriber::start(broker.port, "sagitta/room-1/report");
+    let answers = Subscriber::start(broker.port, "sagitta/room-1/repeat/response");
+    let rejects = Subscriber::start(broker.port, "sagitta/room-1/rejects");
+    let mut room = Room::new(broker.port);
+    room.start();
+    let empty = rejects.next().json();
+    assert_eq!((empty["schema"].as_str(), empty["today"]["films"].as_u64()), (Some("sagitta.rejects/1"), Some(0)));
+    assert_eq!(empty["month"]["repeat_rate"], Value::Null);
+    for film in &films {
+        room.drop_film(film);
+    }
+    let ids: Vec<String> = (0..2).map(|_| reports.next().json()["report_id"].as_str().unwrap().to_owned()).collect();
+    rejects.wait_for("both films", |seen| seen.json()["today"]["films"] == 2);
+    let request = serde_json::json!({
+        "report_id": ids[0], "action": "repeat", "reason": "positioning", "by": "RT 7"
+    });
+    let ask = || {
+        assert!(publish(broker.port, &["-t", "sagitta/room-1/repeat/request", "-m", &request.to_string()]));
+        answers.next().json()
+    };
+    let answer = ask();
+    assert_eq!(answer["status"], "ok", "{answer}");
+    let told = rejects.wait_for("the decision", |seen| seen.json()["today"]["repeated"] == 1).json();
+    for period in ["today", "month"] {
+        assert_eq!(told[period]["repeat_rate"], 0.5, "{told:#}");
+        assert_eq!(told[period]["reasons"][0]["reason"], "positioning");
+    }
+    room.kill();
+    room.start();
+    assert_eq!(ask(), answer, "kept, and answered alike");
+    assert!(Subscriber::start(broker.port, "sagitta/room-1/rejects").next().retained);
+    let rejects = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sagitta"));
+        command.args(["rejects", "--config"]).arg(room.home.path().join("sagitta.toml")).args(more);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, table) = rejects(&[]);
+    assert_eq!(code, Some(0));
+    assert!(table.contains("2 films") && table.contains("positioning") && table.contains("50.0 %"), "{table}");
+    let (code, csv) = rejects(&["--csv", "--since", "2020-01"]);
+    assert_eq!(code, Some(0));
+    let total = csv.lines().find(|line| line.starts_with("total,")).unwrap();
+    assert!(total.starts_with("total,,2,1,0.5000,"), "{csv}");
+    assert!(csv.lines().any(|line| line.starts_with("reason,positioning,2,1,0.5000,")), "{csv}");
+    let (code, before) = rejects(&["--csv", "--until", "2020-01"]);
+    assert!(code == Some(0) && before.contains("total,,0,0,,"), "{before}");
+    assert_eq!(rejects(&["--since", "yesterday"]).0, Some(2));
+    assert_eq!(rejects(&["--since", "2026-02", "--until", "2026-01"]).0, Some(2));
+    let page = http_get(&room, &format!("/api/reports/{}", ids[0]));
+    assert!(page.contains("\"decision\":{\"action\":\"repeat\",\"reason\":\"positioning\""), "{page}");
+    assert_eq!(room.end(), Some(0), "{}", room.log());
+}
+
+fn http_get(room: &Room, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let configuration = fs::read_to_string(room.home.path().join("sagitta.toml")).unwrap();
+    let address = configuration.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap().trim_matches('"');
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

@@ -18,6 +18,8 @@ export interface Report {
   readonly report_id: string;
   readonly seq: number | null;
   readonly historical: boolean;
+  /** What a radiographer had decided when the report was delivered. */
+  readonly decision: Decision | null;
   readonly device: string;
   readonly source: Source;
   /** Local time of the modality, without a zone. */
@@ -33,6 +35,46 @@ export interface Report {
   readonly engine: Engine;
   readonly timing_ms: Timing;
   readonly notice: string | null;
+}
+
+/** What a radiographer has decided about a film. */
+export interface Decision {
+  readonly action: "repeat" | "accept";
+  readonly reason: string | null;
+  readonly by: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly at: number | null;
+}
+
+/** What became of a request. */
+export interface Answer {
+  readonly report_id: string;
+  /** Why it was refused; `null` where it was taken. */
+  readonly error: string | null;
+  /** What stands now; without meaning where the request was refused. */
+  readonly decision: Decision | null;
+}
+
+/** What a radiographer can ask for, and the reasons of DICOM CID 7011 in the contract's words. */
+export type Action = "repeat" | "accept" | "withdraw";
+export const REASONS = [
+  "positioning", "motion_blur", "underexposed", "overexposed", "image_artifact", "grid", "no_image", "detector", "other_artifact",
+  "mechanical", "electrical", "software", "processing", "double_exposure", "other", "unknown",
+] as const;
+
+/** How many films of a span of days are repeated, and why. */
+export interface RejectPeriod {
+  readonly films: number;
+  readonly repeated: number;
+  readonly suggested: number;
+  /** 0…1. */
+  readonly repeat_rate: number | null;
+  readonly reasons: readonly { readonly reason: string; readonly repeated: number; readonly suggested: number }[];
+}
+
+export interface Rejects {
+  readonly today: RejectPeriod;
+  readonly month: RejectPeriod;
 }
 
 export interface Source {

@@ -5,12 +5,13 @@
  * Every request that fails is tried again; the page says so and goes on.
  */
 
-import type { PageConfig } from "./contract.ts";
+import type { Action, PageConfig, Report } from "./contract.ts";
 import { eventOf, eventsOfPage } from "./feed.ts";
 import { fetchConfig, fetchPage } from "./history.ts";
-import { brokerUrl, connect } from "./link.ts";
+import { brokerUrl, connect, type Connection } from "./link.ts";
 import { Overlays } from "./overlays.ts";
 import { initial, keyOf, reduce, type Event, type State } from "./store.ts";
+import { requestTopic } from "./topics.ts";
 
 const RETRY_MS = 5000;
 /** Pages fetched to close a gap: with 50 films each, more than a room takes in a day. */
@@ -20,6 +21,7 @@ export class Controller {
   #state = initial(Date.now());
   #config: PageConfig | null = null;
   #catching = false;
+  #connection: Connection | null = null;
   readonly #overlays = new Overlays();
   readonly #watchers = new Set<() => void>();
 
@@ -47,7 +49,7 @@ export class Controller {
       this.#dispatch({ type: "link", link: { state: "none", since: Date.now(), detail: null } });
       return;
     }
-    connect(brokerUrl(config.broker, location), config.broker.protocol, config, {
+    this.#connection = connect(brokerUrl(config.broker, location), config.broker.protocol, config, {
       link: (link) => this.#dispatch({ type: "link", link }),
       ready: () => void this.#catchUp(),
       message: (topic, payload) => {
@@ -68,6 +70,13 @@ export class Controller {
       console.warn("Earlier films could not be fetched.", error);
       this.#dispatch({ type: "history", history: "failed" });
     }
+  }
+
+  /** Sends a radiographer's word; the problem, or `null` where it was sent. What became of it comes as an answer. */
+  async decide(report: Report, action: Action, reason: string | null, by: string): Promise<string | null> {
+    if (this.#connection === null || this.#config === null) return "This page has no connection to the broker.";
+    const payload = JSON.stringify({ report_id: report.report_id, action, reason, by });
+    return this.#connection.publish(requestTopic(this.#config.prefix, report.device), payload);
   }
 
   async #configuration(): Promise<PageConfig> {

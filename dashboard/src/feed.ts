@@ -7,7 +7,7 @@
 import type { PageConfig } from "./contract.ts";
 import type { Page } from "./history.ts";
 import type { Overlays } from "./overlays.ts";
-import { parseFault, parseHealth, parseInfo, parseReport, parseStatus, parseStudy } from "./parse.ts";
+import { parseAnswer, parseFault, parseHealth, parseInfo, parseRejects, parseReport, parseStatus, parseStudy } from "./parse.ts";
 import type { Event } from "./store.ts";
 import { subjectOf } from "./topics.ts";
 
@@ -31,6 +31,12 @@ export function eventOf(config: Pick<PageConfig, "prefix">, overlays: Overlays, 
       return { type: "info", device, info: parseInfo(value) };
     case "health":
       return { type: "health", device, health: parseHealth(value) };
+    case "rejects":
+      return { type: "rejects", device, rejects: parseRejects(value) };
+    case "repeat": {
+      const answer = parseAnswer(value);
+      return answer === null ? null : { type: "answer", device, answer };
+    }
     case "study":
       return { type: "study", study_key: subject.key, study: parseStudy(subject.key, value) };
     case "fault": {

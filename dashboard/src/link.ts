@@ -34,8 +34,15 @@ export function brokerUrl(broker: Broker, location: { readonly protocol: string;
   return `${scheme}://${location.hostname}:${broker.port}${broker.path}`;
 }
 
-/** Keeps a connection until the answer is called. */
-export function connect(url: string, protocol: Broker["protocol"], config: PageConfig, listener: Listener): () => void {
+/** A connection that is kept. */
+export interface Connection {
+  /** Publishes with QoS 1, or says why that cannot be done now. Nothing is kept for later: a word is given now or not at all. */
+  publish(topic: string, payload: string): Promise<string | null>;
+  end(): void;
+}
+
+/** Keeps a connection until its end is called. */
+export function connect(url: string, protocol: Broker["protocol"], config: PageConfig, listener: Listener): Connection {
   const client = mqtt.connect(url, {
     protocolVersion: protocol,
     clientId: `sagitta-page-${randomId()}`,
@@ -83,9 +90,20 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
   };
   window.addEventListener("online", hurry);
   tell("connecting");
-  return () => {
-    window.removeEventListener("online", hurry);
-    client.end(true);
+  return {
+    publish: async (topic, payload) => {
+      if (!client.connected) return "The broker cannot be reached just now.";
+      try {
+        await client.publishAsync(topic, payload, { qos: 1 });
+        return null;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    },
+    end: () => {
+      window.removeEventListener("online", hurry);
+      client.end(true);
+    },
   };
 }
 

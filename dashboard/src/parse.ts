@@ -8,8 +8,8 @@
 
 import {
   APPLIANCE_STATES, REPORT_SCHEMA, VERDICTS,
-  type ApplianceState, type Broker, type Engine, type Fault, type Finding, type Health, type Image, type Info, type Interval,
-  type Landmark, type Leaves, type Measurement, type PageConfig, type Quality, type Reason, type Report, type Source,
+  type Answer, type ApplianceState, type Broker, type Decision, type Engine, type Fault, type Finding, type Health, type Image, type Info, type Interval,
+  type Landmark, type Leaves, type Measurement, type PageConfig, type Quality, type Reason, type RejectPeriod, type Rejects, type Report, type Source,
   type Status, type Study, type Timing, type Verdict, type View,
 } from "./contract.ts";
 
@@ -55,6 +55,7 @@ export function parseReport(value: unknown): ReportResult {
     report_id,
     seq: number(value["seq"]),
     historical: value["historical"] === true,
+    decision: decision(value["decision"]),
     device,
     source: source(fields(value["source"])),
     acquired_at: text(value["acquired_at"]),
@@ -70,6 +71,42 @@ export function parseReport(value: unknown): ReportResult {
     notice: text(value["notice"], MAX_TEXT),
   };
   return { kind: "report", report };
+}
+
+function decision(value: unknown): Decision | null {
+  const from = fields(value);
+  const action = known(["repeat", "accept"] as const, text(from["action"]) ?? "");
+  return action === null ? null : { action, reason: text(from["reason"]), by: text(from["by"]) ?? "", at: instant(from["at"]) };
+}
+
+/** Reads `P/repeat/response`; `null` for an answer that is about no report. */
+export function parseAnswer(value: unknown): Answer | null {
+  const from = fields(value);
+  const [report_id, status] = [text(from["report_id"]), text(from["status"])];
+  if (report_id === null || status === null) return null;
+  const error = status === "ok" ? null : (text(from["error"], MAX_TEXT) ?? "The request was refused.");
+  return { report_id, error, decision: decision(from["decision"]) };
+}
+
+/** Reads `P/rejects`. */
+export function parseRejects(value: unknown): Rejects | null {
+  const from = fields(value);
+  return isFields(from["today"]) && isFields(from["month"]) ? { today: period(from["today"]), month: period(from["month"]) } : null;
+}
+
+function period(from: Fields): RejectPeriod {
+  const count = (value: unknown): number => number(value) ?? 0;
+  return {
+    films: count(from["films"]),
+    repeated: count(from["repeated"]),
+    suggested: count(from["suggested"]),
+    repeat_rate: number(from["repeat_rate"]),
+    reasons: list(from["reasons"]).flatMap((value) => {
+      const reason = fields(value);
+      const word = text(reason["reason"]);
+      return word === null ? [] : [{ reason: word, repeated: count(reason["repeated"]), suggested: count(reason["suggested"]) }];
+    }),
+  };
 }
 
 function source(from: Fields): Source {

@@ -5,7 +5,7 @@
  * collection is bounded, and what falls out of the list can be fetched again from the appliance.
  */
 
-import type { Fault, Health, Info, Report, Status, Study } from "./contract.ts";
+import type { Answer, Fault, Health, Info, Rejects, Report, Status, Study } from "./contract.ts";
 
 /** Films kept in the list. */
 export const MAX_REPORTS = 500;
@@ -34,6 +34,7 @@ export interface Device {
   readonly status: Status | null;
   readonly info: Info | null;
   readonly health: Health | null;
+  readonly rejects: Rejects | null;
 }
 
 /** Reports of a schema that this page does not know. */
@@ -59,6 +60,8 @@ export interface State {
   /** Payloads that could not be read at all. */
   readonly unreadable: number;
   readonly studies: readonly Study[];
+  /** What became of requests heard since the page was opened, by report key; bounded, the newest kept. */
+  readonly answers: Readonly<Record<string, Answer>>;
   /** Overlays that came over MQTT, by report key. */
   readonly overlays: Readonly<Record<string, string>>;
 }
@@ -68,6 +71,8 @@ export type Event =
   | { readonly type: "status"; readonly device: string; readonly status: Status | null }
   | { readonly type: "info"; readonly device: string; readonly info: Info | null }
   | { readonly type: "health"; readonly device: string; readonly health: Health | null }
+  | { readonly type: "rejects"; readonly device: string; readonly rejects: Rejects | null }
+  | { readonly type: "answer"; readonly device: string; readonly answer: Answer }
   | { readonly type: "report"; readonly report: Report }
   | { readonly type: "fault"; readonly fault: Fault }
   | { readonly type: "stranger"; readonly schema: string; readonly id: string }
@@ -93,6 +98,7 @@ export function initial(now: number): State {
     strangers: [],
     unreadable: 0,
     studies: [],
+    answers: {},
     overlays: {},
   };
 }
@@ -110,6 +116,10 @@ export function reduce(state: State, event: Event): State {
       return withDevice(state, event.device, { info: event.info });
     case "health":
       return withDevice(state, event.device, { health: event.health });
+    case "rejects":
+      return withDevice(state, event.device, { rejects: event.rejects });
+    case "answer":
+      return withAnswer(state, `${event.device}/${event.answer.report_id}`, event.answer);
     case "report":
       return live(state, event.report);
     case "page":
@@ -135,7 +145,7 @@ export function reduce(state: State, event: Event): State {
 
 /** What the page knows of `device`, also before the first word from it. */
 export function deviceOf(state: State, device: string): Device {
-  return state.devices[device] ?? { status: null, info: null, health: null };
+  return state.devices[device] ?? { status: null, info: null, health: null, rejects: null };
 }
 
 /** Films that were no lateral neck: today's by the appliances' own count where they give one, else those seen here. */
@@ -146,6 +156,23 @@ export function passedOver(state: State): number {
 
 function withDevice(state: State, name: string, change: Partial<Device>): State {
   return { ...state, devices: { ...state.devices, [name]: { ...deviceOf(state, name), ...change } } };
+}
+
+/** What stands about a film, as far as the page has heard: a later answer takes the place of what the report said. */
+export function decisionOf(state: State, report: Report): { readonly decision: Report["decision"]; readonly error: string | null } {
+  const answer = state.answers[keyOf(report)];
+  if (answer === undefined) return { decision: report.decision, error: null };
+  return { decision: answer.decision, error: answer.error };
+}
+
+/** A refusal changes nothing: what stood before stands. */
+function withAnswer(state: State, key: string, answer: Answer): State {
+  const earlier = state.answers[key];
+  const report = state.reports.find((candidate) => keyOf(candidate) === key);
+  const before = earlier !== undefined ? earlier.decision : (report?.decision ?? null);
+  const others = Object.entries(state.answers).filter(([other]) => other !== key).slice(1 - MAX_REPORTS);
+  const kept = answer.error === null ? answer : { ...answer, decision: before };
+  return { ...state, answers: { ...Object.fromEntries(others), [key]: kept } };
 }
 
 function live(state: State, report: Report): State {

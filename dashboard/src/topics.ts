@@ -4,15 +4,18 @@ import type { PageConfig } from "./contract.ts";
 
 /** What a topic carries. */
 export type Subject =
-  | { readonly kind: "status" | "info" | "health" | "report" | "fault"; readonly device: string }
+  | { readonly kind: "status" | "info" | "health" | "report" | "fault" | "rejects" | "repeat"; readonly device: string }
   | { readonly kind: "study" | "overlay"; readonly device: string; readonly key: string };
 
 /** Everything the page listens to. */
 export function subscriptions(config: Pick<PageConfig, "prefix" | "devices">): string[] {
   // `status` stands first so that the badge is right before the first report arrives.
-  const parts = ["status", "info", "health", "study/+", "fault", "overlay/+", "report"];
+  const parts = ["status", "info", "health", "study/+", "fault", "rejects", "repeat/response", "overlay/+", "report"];
   return config.devices.flatMap((device) => parts.map((part) => `${config.prefix}/${device}/${part}`));
 }
+
+/** Where a radiographer's word goes. */
+export const requestTopic = (prefix: string, device: string): string => `${prefix}/${device}/repeat/request`;
 
 /** What `topic` is about, or `null` where it is none of ours. */
 export function subjectOf(prefix: string, topic: string): Subject | null {
@@ -25,7 +28,10 @@ export function subjectOf(prefix: string, topic: string): Subject | null {
     case "health":
     case "report":
     case "fault":
+    case "rejects":
       return key === undefined ? { kind, device } : null;
+    case "repeat":
+      return key === "response" ? { kind, device } : null;
     case "study":
     case "overlay":
       return key !== undefined && key !== "" ? { kind, device, key } : null;

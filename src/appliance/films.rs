@@ -276,7 +276,7 @@ impl Entry {
             Owned::Unread(code) => Identity::Unread(&self.file, *code),
         };
         let seen = match &self.seen {
-            Became::Report(report, payload) => Seen::Report { id: &report.id, payload },
+            Became::Report(report, payload) => Seen::Report { report, payload },
             Became::Fault(code) => Seen::Fault(*code),
             Became::PassedOver(how) => Seen::PassedOver(how),
         };

@@ -3,7 +3,8 @@
 //! ```text
 //!  ingest thread ──landings──► films thread ──transaction──► ledger ◄──outbox── publish thread ──► broker
 //!                               │ pipeline                     ▲
-//!                               └── standing (watch) ──► main: status, health, page
+//!                               └── standing (watch) ──► main: status, health, rejects, page
+//!  requests thread ◄──radiographers── broker; word and answer ──transaction──► ledger
 //! ```
 //!
 //! Invariants: one thread measures, so films are measured one after the other in the order they landed; a film is in the
@@ -15,6 +16,7 @@
 
 mod films;
 mod pictures;
+mod rejects;
 mod settings;
 mod standing;
 
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::Utc;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::detect::Detector;
 use crate::domain::anatomy::Vertebra;
@@ -111,7 +113,21 @@ pub async fn run(
     let ledger = Ledger::open(&settings.store, settings.ledger)?;
     let publisher = Arc::new(mqtt::spawn(settings.publish.clone(), ledger.clone())?);
     publisher.set_status(wire::StatusState::Starting, Some("loading the models"));
+    let (standing_sender, standing) = watch::channel(Standing::default());
     let listener = serve::bind(&settings.http).await?;
+    let decided = Arc::new(Notify::new());
+    let rejects = tokio::spawn(rejects::announce(
+        settings.publish.device.clone(),
+        ledger.clone(),
+        publisher.clone(),
+        standing.clone(),
+        decided.clone(),
+    ));
+    let (answering, counting) = (publisher.clone(), decided.clone());
+    let requests = mqtt::requests::spawn(settings.publish.clone(), ledger.clone(), move || {
+        answering.outbox_changed();
+        counting.notify_one();
+    })?;
     let key = ledger.pseudonym_key()?;
     let (films_settings, loading) = (settings.clone(), settings.clone());
     let detector = tokio::task::spawn_blocking(move || detector(&loading)).await??;
@@ -119,7 +135,6 @@ pub async fn run(
     publisher.set_info(wire::info(&settings.pipeline.device, VERSION, REVISION, Some(pipeline.engine())));
 
     let pictures = Pictures::new(&settings.store);
-    let (standing_sender, standing) = watch::channel(Standing::default());
     let (ingest, landings) = ingest::start(settings.ingest.clone(), is_whole, known(&ledger))?;
     let films =
         Films::new(films_settings, pipeline, ledger.clone(), pictures.clone(), publisher.clone(), standing_sender);
@@ -149,8 +164,11 @@ pub async fn run(
     shutdown.await;
     tracing::info!("stopping");
     let began = Utc::now();
-    watching.abort();
-    let _ = watching.await;
+    for task in [watching, rejects] {
+        task.abort();
+        let _ = task.await;
+    }
+    let _ = tokio::task::spawn_blocking(move || requests.stop()).await;
     stop_films.stop();
     let _ = tokio::task::spawn_blocking(move || ingest.stop()).await;
     if tokio::time::timeout(DRAIN, films_ended).await.is_err() {

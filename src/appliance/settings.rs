@@ -88,6 +88,7 @@ fn pipeline(config: &Config) -> pipeline::Settings {
         measure: measure::Settings::default(),
         assess: assess::Settings { findings: limits(config), ..assess::Settings::default() },
         patient_id: config.privacy.patient_id,
+        operator_names: config.privacy.operator_names,
         file_names: config.privacy.file_names,
     }
 }

@@ -198,7 +198,7 @@ pub(super) fn source(ledger: &Ledger, pictures: &Pictures, standing: &watch::Rec
 }
 
 fn stored(row: &ReportRow) -> Option<serve::Stored> {
-    let json = wire::deliver(&row.payload, row.seq, false)?;
+    let json = wire::deliver(&row.payload, row.seq, false, row.decision.as_ref())?;
     Some(serve::Stored { seq: row.seq, json })
 }
 

@@ -115,7 +115,7 @@ fn one(pipeline: &mut Pipeline, path: &Path, arguments: &Arguments) -> anyhow::R
         }
     };
     if arguments.json {
-        let line = wire::deliver(&wire::report(&report), 0, false).context("the report cannot be written")?;
+        let line = wire::deliver(&wire::report(&report), 0, false, None).context("the report cannot be written")?;
         println!("{}", String::from_utf8_lossy(&line));
     } else {
         print!("{}", table(&report));

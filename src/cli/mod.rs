@@ -8,6 +8,7 @@ mod evaluate;
 mod measure;
 mod outbox;
 mod phantom;
+mod rejects;
 mod run;
 
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ enum Verb {
     },
     /// Write synthetic films with their truth; the same seed gives the same bytes
     Phantom(phantom::Arguments),
+    /// Tell how many films are repeated, why and by whom, and whether verdict and radiographer agree
+    Rejects(rejects::Arguments),
     /// Show or retry what waits for the broker
     Outbox(outbox::Arguments),
 }
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::CheckConfig { config } => Ok(check_config::run(config.as_deref())),
         Verb::Phantom(arguments) => phantom::run(&arguments),
+        Verb::Rejects(arguments) => rejects::run(&arguments),
         Verb::Outbox(arguments) => outbox::run(&arguments),
     };
     done.unwrap_or_else(|error| {

@@ -251,9 +251,15 @@ fn mqtt(r: &mut Reader<'_>) -> Option<Mqtt> {
 
 fn privacy(r: &mut Reader<'_>) -> Option<Privacy> {
     let patient_id = r.get(table::PRIVACY_PATIENT_ID, truth);
+    let operator_names = r.get(table::PRIVACY_OPERATOR_NAMES, truth);
     let file_names = r.get(table::PRIVACY_FILE_NAMES, truth);
     let in_log = r.get(table::PRIVACY_FILE_NAMES_IN_LOG, truth);
-    Some(Privacy { patient_id: patient_id?, file_names: file_names?, file_names_in_log: in_log? })
+    Some(Privacy {
+        patient_id: patient_id?,
+        operator_names: operator_names?,
+        file_names: file_names?,
+        file_names_in_log: in_log?,
+    })
 }
 
 fn log(r: &mut Reader<'_>) -> Option<Log> {

@@ -185,6 +185,8 @@ pub struct Login {
 pub struct Privacy {
     /// Publish the patient's id as it is, rather than a keyed pseudonym.
     pub patient_id: bool,
+    /// Count films by the operator's name, rather than under a keyed pseudonym.
+    pub operator_names: bool,
     /// Publish file names as they are, rather than only the film's hash.
     pub file_names: bool,
     /// Write file names into the log.

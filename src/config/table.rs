@@ -316,6 +316,13 @@ pub(super) const PRIVACY_PATIENT_ID: Key = Key::new(
     "Publish the patient's id as it stands in the film, rather than a keyed pseudonym.",
 );
 
+pub(super) const PRIVACY_OPERATOR_NAMES: Key = Key::new(
+    "privacy.operator_names",
+    Truth(false),
+    "Count films in `sagitta rejects` by the operator's name as it stands in the film, rather than under a keyed \
+     pseudonym. Holds for films that come from then on; operators are never published over MQTT.",
+);
+
 pub(super) const PRIVACY_FILE_NAMES: Key = Key::new(
     "privacy.file_names",
     Truth(true),

@@ -31,11 +31,19 @@ pub(super) fn from_header(header: &Header<'_>) -> Acquisition {
         sop_instance_uid: uid(header, tags::SOP_INSTANCE_UID),
         study_instance_uid: uid(header, tags::STUDY_INSTANCE_UID),
         patient_id: header.text(tags::PATIENT_ID).map(Private::new),
+        operator: header.text(tags::OPERATORS_NAME).as_deref().and_then(operator),
         acquired_at: acquired_at(header),
         exposure_index: index(tags::EXPOSURE_INDEX),
         target_exposure_index: index(tags::TARGET_EXPOSURE_INDEX).filter(|v| *v > 0.0),
         deviation_index: header.decimal_if_valid(tags::DEVIATION_INDEX),
     }
+}
+
+/// The first of several operators, in the alphabetic form of a person's name (PS3.5 6.2.1), so that the same person is known
+/// again whether or not empty components are written.
+fn operator(text: &str) -> Option<Private> {
+    let name = text.split(['\\', '=']).next()?.trim_end_matches(['^', ' ']).trim_start();
+    (!name.is_empty()).then(|| Private::new(name))
 }
 
 /// A UID of at most 64 digits and points (PS3.5 chapter 9).
@@ -88,6 +96,17 @@ mod tests {
 
     fn told(moment: Option<NaiveDateTime>) -> Option<String> {
         moment.map(|m| m.format("%Y-%m-%dT%H:%M:%S%.f").to_string())
+    }
+
+    #[test]
+    fn an_operator_is_the_same_with_and_without_empty_components() {
+        let name = |text: &str| operator(text).map(|name| name.reveal().to_owned());
+        for text in ["Li^Na", "Li^Na^^^", " Li^Na ", "Li^Na=李^娜", "Li^Na\\Ott^Eva"] {
+            assert_eq!(name(text).as_deref(), Some("Li^Na"), "{text}");
+        }
+        for text in ["^^", "\\Ott^Eva", "=李^娜"] {
+            assert_eq!(name(text), None, "{text}");
+        }
     }
 
     #[test]

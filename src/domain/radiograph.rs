@@ -113,6 +113,8 @@ pub struct Acquisition {
     pub study_instance_uid: Option<String>,
     /// PatientID (0010,0020).
     pub patient_id: Option<Private>,
+    /// OperatorsName (0008,1070): who took the film.
+    pub operator: Option<Private>,
     /// AcquisitionDateTime (0008,002A), else AcquisitionDate and AcquisitionTime, else ContentDate and ContentTime: local time.
     pub acquired_at: Option<NaiveDateTime>,
     /// ExposureIndex (0018,1411), IEC 62494-1.

@@ -68,6 +68,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 4] = [Self::Accept, Self::Review, Self::Repeat, Self::NotApplicable];
+
+    /// The verdict of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -161,6 +169,14 @@ pub enum Position {
 }
 
 impl Position {
+    /// Every position.
+    pub const ALL: [Self; 4] = [Self::Neutral, Self::Flexion, Self::Extension, Self::Unknown];
+
+    /// The position of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|position| position.name() == name)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -197,6 +213,9 @@ pub struct Source {
     pub study_key: Option<String>,
     /// A keyed pseudonym of the patient, or the patient's id where the configuration lets it out.
     pub patient: Option<String>,
+    /// A keyed pseudonym of who took the film, or the name where the configuration lets it out. Not published with the
+    /// report: it is counted in the repeat analysis.
+    pub operator: Option<String>,
 }
 
 /// What computed the landmarks.

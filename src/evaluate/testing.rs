@@ -94,6 +94,7 @@ pub(super) fn report(keypoints: &Keypoints) -> Report {
             sop_instance_uid: None,
             study_key: None,
             patient: None,
+            operator: None,
         },
         acquired_at: None,
         received_at: DateTime::UNIX_EPOCH,

@@ -7,6 +7,8 @@
 //!   passed, or, for overlays alone, when the outbox needs room. A report or a fault never gives way.
 //! - A film is recorded once: recording known content again changes nothing and says so ([`Recorded::Known`]).
 //! - `seq` counts the reports of this ledger 1, 2, 3 … without gaps: it is given in the film's own transaction.
+//! - A radiographer's word and the answer to it are written in **one** transaction ([`Ledger::decide`]): an answer that was
+//!   sent is never forgotten, and a word that was kept is always answered.
 //! - A commit that returned has reached the disk (`synchronous=FULL`): what a power cut can lose was never confirmed.
 //!
 //! Who may call it: anybody. [`Ledger`] is a cheap handle; one connection stands behind a mutex and every call is one
@@ -16,11 +18,13 @@
 //! On failure: a full disk or a full outbox is an error of the call and the film stays unseen in its folder, which is
 //! the queue that has no limit. A damaged file is told with what to do about it ([`LedgerError::Corrupt`]).
 
+mod decisions;
 mod outbox;
 mod schema;
 mod stamps;
 mod store;
 
+pub use decisions::{Answer, Range, Settled};
 pub use outbox::{Kind, MAX_SET_ASIDE, NewRow, Next, Room, Row, RowFacts, RowId};
 pub use store::{Film, Identity, Ledger, Limits, Recorded, ReportRow, Seen};
 

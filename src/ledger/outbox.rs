@@ -1,13 +1,16 @@
 //! The outbox: what waits for the broker, in order, and what gives way when there is no room.
 //!
 //! Order: reports and faults first, in the order they were recorded; overlays after them, so that a backlog of pictures
-//! never holds up a number. A row that the broker refused is **set aside**: it stays, says why, and is offered again
+//! never holds up a number; answers to requests go with the overlays, so that nobody who asks holds one up either. A row that the broker refused is **set aside**: it stays, says why, and is offered again
 //! after a while; the others overtake it.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
+
+use super::decisions;
+use crate::domain::decision::Decision;
 
 /// Which topic a row goes to; the key tells which message of that topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,19 +19,22 @@ pub enum Kind {
     Report,
     /// A file that could not be measured; the key is its path below the watched folder.
     Fault,
+    /// The answer to a radiographer's request; the key is the report id, or empty. Gives way when too many wait.
+    Response,
     /// The picture of a report; the key is the report id. The first to give way.
     Overlay,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Report, Self::Fault, Self::Overlay];
+    pub const ALL: [Self; 4] = [Self::Report, Self::Fault, Self::Response, Self::Overlay];
 
     /// The name in the ledger and in listings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Report => "report",
             Self::Fault => "fault",
+            Self::Response => "response",
             Self::Overlay => "overlay",
         }
     }
@@ -37,7 +43,7 @@ impl Kind {
     const fn rank(self) -> i64 {
         match self {
             Self::Report | Self::Fault => 0,
-            Self::Overlay => 1,
+            Self::Response | Self::Overlay => 1,
         }
     }
 
@@ -82,6 +88,12 @@ pub struct Row {
     pub received_at: DateTime<Utc>,
     /// How often the broker has refused it.
     pub attempts: u32,
+    /// Where it goes, if not to the topic of its kind.
+    pub topic: Option<String>,
+    /// What the request wanted to find in its answer.
+    pub correlation: Option<Vec<u8>>,
+    /// What the radiographer has decided about the film, for a report.
+    pub decision: Option<Decision>,
     /// Whether it was recorded before this ledger was opened: by an earlier run.
     pub from_earlier_run: bool,
 }
@@ -173,12 +185,12 @@ pub(super) fn lasting(sql: &Connection) -> rusqlite::Result<usize> {
 pub(super) fn make_room(sql: &Connection, limit: u64) -> rusqlite::Result<usize> {
     let mut dropped = 0;
     let taken: i64 = sql
-        .prepare_cached("SELECT coalesce(sum(bytes), 0) FROM outbox WHERE rank = 1")?
+        .prepare_cached("SELECT coalesce(sum(bytes), 0) FROM outbox WHERE kind = 'overlay'")?
         .query_row([], |row| row.get(0))?;
     let mut over = taken.saturating_sub(i64::try_from(limit).unwrap_or(i64::MAX));
     while over > 0 {
         let oldest: Option<(i64, i64)> = sql
-            .prepare_cached("SELECT id, bytes FROM outbox WHERE rank = 1 ORDER BY id LIMIT 1")?
+            .prepare_cached("SELECT id, bytes FROM outbox WHERE kind = 'overlay' ORDER BY id LIMIT 1")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((id, bytes)) = oldest else { break };
@@ -198,12 +210,15 @@ pub(super) fn next(sql: &Connection, now: DateTime<Utc>, earlier: i64) -> rusqli
     sql.prepare_cached("DELETE FROM outbox WHERE expires_at IS NOT NULL AND expires_at <= ?1")?.execute([now])?;
     let due = sql
         .prepare_cached(
-            "SELECT id, kind, key, seq, payload, received_at, attempts FROM outbox
+            "SELECT id, kind, key, seq, payload, received_at, attempts, topic, correlation FROM outbox
              WHERE not_before <= ?1 OR not_before > ?1 + ?2 ORDER BY rank, id LIMIT 1",
         )?
         .query_row(params![now, millis(MAX_SET_ASIDE)], |row| read(row, earlier))
         .optional()?;
-    if let Some(row) = due {
+    if let Some(mut row) = due {
+        if row.kind == Kind::Report {
+            row.decision = decisions::current(sql, &row.key)?;
+        }
         return Ok(Next::Row(Box::new(row)));
     }
     let soonest: Option<i64> =
@@ -228,6 +243,9 @@ fn read(row: &SqlRow<'_>, earlier: i64) -> rusqlite::Result<Row> {
         payload: row.get(4)?,
         received_at: time(row.get(5)?),
         attempts: row.get(6)?,
+        topic: row.get(7)?,
+        correlation: row.get(8)?,
+        decision: None,
         from_earlier_run: id <= earlier,
     })
 }

@@ -63,8 +63,48 @@ CREATE TABLE passed_over (
 ) WITHOUT ROWID;
 ";
 
+/// The radiographer's word.
+///
+/// - `judged`: every film with a report, as repeat analysis counts it. Kept for ever, about 100 bytes a film; `report` keeps
+///   only the newest. `reason` is the CID 7011 code of the gravest reason of the verdict. Reports that an older Sagitta
+///   stored are taken in.
+/// - `word`: what radiographers said of a film; the newest counts, older ones are its history.
+/// - `outbox.topic` and `outbox.correlation`: where an answer goes besides its own topic, and what it must carry.
+const WORD: &str = "
+CREATE TABLE judged (
+    report_id       TEXT PRIMARY KEY,
+    received_at     INTEGER NOT NULL,
+    position        TEXT NOT NULL,
+    verdict         TEXT NOT NULL,
+    reason          TEXT,
+    deviation_index REAL,
+    operator        TEXT
+) WITHOUT ROWID;
+CREATE INDEX judged_time ON judged (received_at);
+CREATE TABLE word (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    report_id TEXT NOT NULL,
+    action    TEXT NOT NULL CHECK (action IN ('repeat', 'accept', 'withdraw')),
+    reason    TEXT,
+    given_by  TEXT NOT NULL,
+    given_at  INTEGER NOT NULL
+);
+CREATE INDEX word_film ON word (report_id, id);
+CREATE INDEX film_time ON film (outcome, seen_at);
+ALTER TABLE outbox ADD COLUMN topic TEXT;
+ALTER TABLE outbox ADD COLUMN correlation BLOB;
+INSERT INTO judged (report_id, received_at, position, verdict, reason, deviation_index)
+SELECT report_id, received_at,
+       coalesce(json_extract(text, '$.view.position'), 'unknown'),
+       json_extract(text, '$.quality.verdict'),
+       json_extract(text, '$.quality.reasons[0].dicom_code'),
+       json_extract(text, '$.quality.exposure.deviation_index')
+FROM (SELECT report_id, received_at, CAST(payload AS TEXT) AS text FROM report)
+WHERE CASE WHEN json_valid(text) THEN json_extract(text, '$.quality.verdict') IS NOT NULL ELSE 0 END;
+";
+
 /// Each step leads from the version of its index to the next.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 3] = [FIRST, "", WORD];
 
 /// The version that this program writes.
 #[allow(clippy::cast_possible_wrap)] // a handful of steps
@@ -87,4 +127,46 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An older ledger's reports are counted; what is no report, or no JSON, is left out and ends nothing.
+    #[test]
+    fn the_reports_of_a_first_ledger_are_taken_into_the_repeat_analysis() {
+        let mut sql = Connection::open_in_memory().unwrap();
+        sql.execute_batch(FIRST).unwrap();
+        sql.pragma_update(None, "user_version", 1).unwrap();
+        let whole = r#"{"view":{"position":"flexion"},"quality":{"verdict":"repeat","reasons":[{"dicom_code":"111211"},
+                        {"dicom_code":"111209"}],"exposure":{"deviation_index":-4.5}}}"#;
+        let bare = r#"{"quality":{"verdict":"accept","reasons":[],"exposure":{"deviation_index":null}}}"#;
+        let payloads = [whole.as_bytes(), bare.as_bytes(), b"{}", b"[", b"", b"\xff\xfe"];
+        for (n, payload) in payloads.into_iter().enumerate() {
+            sql.execute(
+                "INSERT INTO report (report_id, received_at, payload) VALUES (?1, ?2, ?3)",
+                (n.to_string(), n as i64, payload),
+            )
+            .unwrap();
+        }
+        migrate(&mut sql).unwrap();
+        assert_eq!(version(&sql).unwrap(), VERSION);
+        let mut rows = sql
+            .prepare("SELECT report_id, position, verdict, reason, deviation_index, operator FROM judged ORDER BY 1")
+            .unwrap();
+        type Row = (String, String, String, Option<String>, Option<f64>, Option<String>);
+        let rows: Vec<Row> = rows
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(
+            rows,
+            [
+                ("0".into(), "flexion".into(), "repeat".into(), Some("111211".into()), Some(-4.5), None),
+                ("1".into(), "unknown".into(), "accept".into(), None, None, None),
+            ]
+        );
+    }
 }

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Local, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
+use super::decisions;
 use super::outbox::{self, Kind, NewRow, Next, Room, RowFacts, RowId};
 use super::{LedgerError, schema};
 use crate::domain::arrival::ContentHash;
+use crate::domain::decision::Decision;
 use crate::domain::fault::FaultCode;
-use crate::domain::report::ReportId;
+use crate::domain::report::{Report, ReportId};
 
 /// The file below the folder of `[store] path`.
 const FILE: &str = "ledger.sqlite";
@@ -62,12 +64,12 @@ impl Identity<'_> {
 }
 
 /// What became of a film.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Seen<'a> {
     /// It was measured; the payload is kept for `/api`.
     Report {
-        /// Its report.
-        id: &'a ReportId,
+        /// Its report: the id, and what repeat analysis counts.
+        report: &'a Report,
         /// As made by `publish::wire`, without `seq` and `historical`.
         payload: &'a [u8],
     },
@@ -78,7 +80,7 @@ pub enum Seen<'a> {
 }
 
 /// A film to be remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Film<'a> {
     /// How it is known again.
     pub identity: Identity<'a>,
@@ -111,8 +113,10 @@ pub struct ReportRow {
     pub seq: u64,
     /// Its id.
     pub id: ReportId,
-    /// As made by `publish::wire`, without `seq` and `historical`.
+    /// As made by `publish::wire`, without `seq`, `historical` and `decision`.
     pub payload: Vec<u8>,
+    /// What the radiographer has decided.
+    pub decision: Option<Decision>,
 }
 
 /// A handle on the ledger; clones share one connection.
@@ -147,6 +151,11 @@ impl Ledger {
         }
         let earlier = set_up(&mut sql).map_err(sorted)?;
         Ok(Self { sql: Arc::new(Mutex::new(sql)), path, limits, earlier })
+    }
+
+    /// Whether there is a ledger in `folder`; makes none.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(FILE).is_file()
     }
 
     /// The file.
@@ -211,12 +220,13 @@ impl Ledger {
     ) -> rusqlite::Result<Recorded> {
         let mut seq = None;
         match film.seen {
-            Seen::Report { id, payload } => {
+            Seen::Report { report, payload } => {
                 sql.prepare_cached("INSERT INTO report (report_id, received_at, payload) VALUES (?1, ?2, ?3)")?
-                    .execute(params![id.0, film.received_at.timestamp_millis(), payload])?;
+                    .execute(params![report.id.0, film.received_at.timestamp_millis(), payload])?;
                 let last = sql.last_insert_rowid();
                 let kept = i64::try_from(self.limits.reports_kept).unwrap_or(i64::MAX);
                 sql.prepare_cached("DELETE FROM report WHERE seq <= ?1")?.execute([last.saturating_sub(kept)])?;
+                decisions::insert_film(sql, report, film.received_at)?;
                 seq = Some(last);
             }
             Seen::PassedOver(_) => {
@@ -293,6 +303,7 @@ impl Ledger {
         self.call(|sql| {
             sql.prepare_cached("SELECT seq, report_id, payload FROM report WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2")?
                 .query_map([before, limit], report)?
+                .map(|row| with_decision(sql, row?))
                 .collect()
         })
     }
@@ -305,7 +316,9 @@ impl Ledger {
         self.call(|sql| {
             sql.prepare_cached("SELECT seq, report_id, payload FROM report WHERE report_id = ?1")?
                 .query_row([&id.0], report)
-                .optional()
+                .optional()?
+                .map(|row| with_decision(sql, row))
+                .transpose()
         })
     }
 
@@ -337,6 +350,19 @@ impl Ledger {
         work(&self.lock()).map_err(|source| LedgerError::sort(&self.path, source))
     }
 
+    /// One transaction: all of `work`, or nothing.
+    pub(super) fn transact<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let mut sql = self.lock();
+        let sorted = |source| LedgerError::sort(&self.path, source);
+        let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sorted)?;
+        let done = work(&transaction).map_err(sorted)?;
+        transaction.commit().map_err(sorted)?;
+        Ok(done)
+    }
+
     /// A thread that panicked inside a call has rolled its transaction back, so the connection stays good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.sql.lock().unwrap_or_else(PoisonError::into_inner)
@@ -348,13 +374,19 @@ fn report(row: &rusqlite::Row<'_>) -> rusqlite::Result<ReportRow> {
         seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
         id: ReportId(row.get(1)?),
         payload: row.get(2)?,
+        decision: None,
     })
+}
+
+fn with_decision(sql: &Connection, row: ReportRow) -> rusqlite::Result<ReportRow> {
+    let decision = decisions::current(sql, &row.id.0)?;
+    Ok(ReportRow { decision, ..row })
 }
 
 /// Whether the film is new.
 fn insert_film(sql: &Transaction<'_>, film: &Film<'_>) -> rusqlite::Result<bool> {
     let (outcome, detail) = match film.seen {
-        Seen::Report { id, .. } => ("report", id.0.as_str()),
+        Seen::Report { report, .. } => ("report", report.id.0.as_str()),
         Seen::Fault(code) => ("fault", code.name()),
         Seen::PassedOver(how) => ("passed_over", how),
     };

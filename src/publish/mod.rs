@@ -8,6 +8,7 @@
 //!
 //! - [`machine`] decides, without sockets and without a clock: what is sent next, what an answer means, when to try again.
 //! - [`mqtt`] does it: the only place that knows rumqttc.
+//! - [`desk`] deals with radiographers' requests, which [`mqtt::requests`] brings on a connection of their own.
 //! - [`topics`] is the only place where the name of a topic is made.
 //! - [`wire`] is the only place where JSON that leaves is made.
 //! - [`broker`] is a small broker for the demonstration and for sites that have none.
@@ -17,6 +18,7 @@
 //! sent again, under the same report id (at least once). `docs/mqtt.md` tells the whole story to an integrator.
 
 pub mod broker;
+pub mod desk;
 pub mod machine;
 pub mod mqtt;
 pub mod topics;

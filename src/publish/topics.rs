@@ -8,6 +8,9 @@ use crate::ledger::Kind;
 /// The longest name of prefix and device together, in bytes; a topic with its key stays far below the protocol's 65 535.
 pub const MAX_BYTES: usize = 512;
 
+/// The last levels of the topic of answers.
+const RESPONSE: &str = "repeat/response";
+
 /// Why a word cannot stand in a topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
@@ -35,19 +38,22 @@ pub enum Retained {
     Info,
     /// How the appliance is, every minute.
     Health,
+    /// How many films are repeated, and why.
+    Rejects,
     /// Whether it works: last, so that who sees it online has seen the rest.
     Status,
 }
 
 impl Retained {
     /// In the order of publishing.
-    pub const ALL: [Self; 3] = [Self::Info, Self::Health, Self::Status];
+    pub const ALL: [Self; 4] = [Self::Info, Self::Health, Self::Rejects, Self::Status];
 
     /// The last level of the topic.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Info => "info",
             Self::Health => "health",
+            Self::Rejects => "rejects",
             Self::Status => "status",
         }
     }
@@ -93,8 +99,26 @@ impl Topics {
         match kind {
             Kind::Report => format!("{}/report", self.base),
             Kind::Fault => format!("{}/fault", self.base),
+            Kind::Response => format!("{}/{RESPONSE}", self.base),
             Kind::Overlay => format!("{}/overlay/{}", self.base, level(key)),
         }
+    }
+
+    /// Where radiographers' requests come from.
+    pub fn requests(&self) -> String {
+        format!("{}/repeat/request", self.base)
+    }
+
+    /// Whether an answer may also go to `topic`, which a request has asked for (MQTT 5, 4.10): never to a topic of this or
+    /// another appliance below the prefix, so that nobody borrows this one's rights, except below the topic of answers.
+    pub fn may_answer_at(&self, topic: &str) -> bool {
+        let forbidden = |c: char| matches!(c, '+' | '#') || c.is_control();
+        let sound =
+            !topic.is_empty() && topic.len() <= MAX_BYTES && !topic.starts_with('$') && !topic.contains(forbidden);
+        let prefix = self.base.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        let below = |topic: &str, above: &str| topic.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
+        let ours = topic == prefix || below(topic, prefix);
+        sound && (!ours || below(topic, &format!("{}/{RESPONSE}", self.base)))
     }
 
     /// The filter that catches everything of this device.
@@ -123,6 +147,9 @@ mod tests {
         assert_eq!(topics.message(Kind::Report, "r1"), "sagitta/room-1/report");
         assert_eq!(topics.message(Kind::Fault, "a/b.dcm"), "sagitta/room-1/fault");
         assert_eq!(topics.message(Kind::Overlay, "r1"), "sagitta/room-1/overlay/r1");
+        assert_eq!(topics.message(Kind::Response, "r1"), "sagitta/room-1/repeat/response");
+        assert_eq!(topics.requests(), "sagitta/room-1/repeat/request");
+        assert_eq!(topics.retained(Retained::Rejects), "sagitta/room-1/rejects");
         assert_eq!(topics.everything(), "sagitta/room-1/#");
     }
 
@@ -130,6 +157,30 @@ mod tests {
     fn status_is_the_last_of_the_retained() {
         assert_eq!(Retained::ALL.iter().max(), Some(&Retained::Status));
         assert!(Retained::ALL.is_sorted());
+    }
+
+    #[test]
+    fn an_answer_goes_where_it_is_asked_for_but_never_in_an_appliances_name() {
+        let topics = Topics::new("ward/x-ray", "room-1").unwrap();
+        for good in ["console/7/answers", "ward/x-ray/room-1/repeat/response/console-7", "ward/x-ray2", "ward"] {
+            assert!(topics.may_answer_at(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ward/x-ray",
+            "ward/x-ray/room-1/status",
+            "ward/x-ray/room-1/report",
+            "ward/x-ray/room-1/repeat/request",
+            "ward/x-ray/room-1/repeat/response",
+            "ward/x-ray/room-2/status",
+            "$SYS/broker",
+            "a/#",
+            "a/+/b",
+            "a\0b",
+            &"x".repeat(600),
+        ] {
+            assert!(!topics.may_answer_at(bad), "{bad}");
+        }
     }
 
     #[test]

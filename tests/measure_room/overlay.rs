@@ -70,6 +70,7 @@ fn report(film: &GrayImage, detection: &Detection, spacing: Option<PixelSpacing>
             sop_instance_uid: None,
             study_key: None,
             patient: None,
+            operator: None,
         },
         acquired_at: None,
         received_at: chrono::Utc::now(),

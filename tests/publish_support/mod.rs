@@ -253,7 +253,7 @@ pub fn record_at(ledger: &Ledger, n: u32, received_at: DateTime<Utc>) -> Recorde
         identity: Identity::Content(&hash),
         file: "film.dcm",
         received_at,
-        seen: Seen::Report { id: &report.id, payload: &payload },
+        seen: Seen::Report { report: &report, payload: &payload },
     };
     let row = NewRow {
         kind: Kind::Report,
@@ -293,6 +293,7 @@ pub fn sample() -> Report {
             sop_instance_uid: Some("1.2.3".into()),
             study_key: Some("s-1".into()),
             patient: None,
+            operator: None,
         },
         acquired_at: Some("2026-03-01T12:00:00".into()),
         received_at: DateTime::from_timestamp_millis(1_772_366_400_123).unwrap(),

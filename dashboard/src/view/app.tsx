@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Controller } from "../controller.ts";
 import { fileName } from "../format.ts";
 import { routeOf, type Route } from "../route.ts";
-import { deviceOf, keyOf, type State } from "../store.ts";
+import { decisionOf, deviceOf, keyOf, type State } from "../store.ts";
 import { plain, verdicts } from "../words.ts";
 import { Detail } from "./detail.tsx";
 import { Header } from "./header.tsx";
@@ -39,6 +39,8 @@ export function App({ controller }: { readonly controller: Controller }) {
               overlay={state.overlays[key ?? ""]}
               study={state.studies.find((study) => study.study_key === shown.source.study_key)}
               device={deviceOf(state, shown.device)}
+              stands={decisionOf(state, shown)}
+              decide={state.link.state === "connected" ? (action, reason, by) => controller.decide(shown, action, reason, by) : null}
               following={chosen === undefined}
               doubt={doubt(state, shown.device)}
               now={now}

@@ -6,10 +6,12 @@ import { LIVE } from "../route.ts";
 import type { Device } from "../store.ts";
 import { cid7011, findings, plain, positions, quantities, verdicts } from "../words.ts";
 import { Appliance } from "./appliance.tsx";
+import { DecisionCard, type Decide, type Stands } from "./decision.tsx";
 import { VerdictSign } from "./icons.tsx";
 import { headline } from "./list.tsx";
 import { Levels, WholeNeck } from "./measurements.tsx";
 import { Overlay } from "./overlay.tsx";
+import { RejectsCard } from "./rejects.tsx";
 
 interface Props {
   readonly report: Report;
@@ -17,6 +19,10 @@ interface Props {
   readonly study: Study | undefined;
   /** The appliance that measured the film. */
   readonly device: Device;
+  /** What a radiographer has decided. */
+  readonly stands: Stands;
+  /** Sends a word; `null` while there is no broker to send it to. */
+  readonly decide: Decide | null;
   /** Whether the view follows the newest film. */
   readonly following: boolean;
   /** Why a newer film may exist that the page has not heard of; `null` while all is live. */
@@ -24,7 +30,7 @@ interface Props {
   readonly now: number;
 }
 
-export function Detail({ report, overlay, study, device, following, doubt, now }: Props) {
+export function Detail({ report, overlay, study, device, stands, decide, following, doubt, now }: Props) {
   return (
     <article class={`detail verdict-${report.quality.verdict}`} data-detail={report.report_id} aria-labelledby="verdict-title">
       <Hero report={report} following={following} doubt={doubt} now={now} />
@@ -33,6 +39,7 @@ export function Detail({ report, overlay, study, device, following, doubt, now }
           <Overlay key={`${report.device}/${report.report_id}`} report={report} live={overlay} />
           <div class="beside">
             <Reasons report={report} />
+            <DecisionCard key={`${report.device}/${report.report_id}`} stands={stands} decide={decide} now={now} />
             {study !== undefined && <StudyCard study={study} />}
             <WholeNeck measurements={report.measurements} />
             <Findings findings={report.findings} />
@@ -40,6 +47,7 @@ export function Detail({ report, overlay, study, device, following, doubt, now }
         </div>
         <Levels measurements={report.measurements} />
         <Facts report={report} />
+        {device.rejects !== null && <RejectsCard rejects={device.rejects} />}
         <Appliance name={report.device} device={device} />
       </div>
     </article>

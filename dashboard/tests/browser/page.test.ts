@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 
 import type { Browser, Page } from "playwright-core";
 
-import { fault, morning, notANeck, repeat, report, review, status } from "../support/fixtures.ts";
+import { answer, decision, fault, morning, notANeck, rejects, repeat, report, review, status } from "../support/fixtures.ts";
 import { drawFilm } from "../support/film.ts";
 import { Appliance, Mosquitto, Voice, launchChromium } from "../support/processes.ts";
 
@@ -66,6 +66,41 @@ async function counts(page: Page): Promise<Record<string, string>> {
   const all = await page.locator("[data-count]").evaluateAll((items) => items.map((item) => [item.getAttribute("data-count"), item.querySelector("b")?.textContent]));
   return Object.fromEntries(all);
 }
+
+describe("the radiographer’s word", () => {
+  test("is sent, shown when the appliance has it, and taken back", async () => {
+    await opened([repeat(1)], async (page) => {
+      const card = page.locator(".decision");
+      await card.getByRole("button", { name: "Reject the film" }).click();
+      await card.getByText("Sign first").waitFor();
+      await card.getByLabel("Signed").fill("RT 7");
+      await card.getByLabel("Reason").selectOption("motion_blur");
+      const heard = voice.hear("repeat/request");
+      await new Promise((subscribed) => setTimeout(subscribed, 500));
+      await card.getByRole("button", { name: "Reject the film" }).click();
+      assert.deepEqual(await heard, { report_id: "r-000001", action: "repeat", reason: "motion_blur", by: "RT 7" });
+      assert.equal(await card.getAttribute("data-decision"), "none", "nothing stands before the appliance has said so");
+      await voice.say("repeat/response", answer(1, decision("repeat", "motion_blur")));
+      await card.getByText("Rejected, to be taken again").waitFor();
+      await card.getByText("RT 7").waitFor();
+      await voice.say("repeat/response", answer(1, null, "no such report <b>here</b>"));
+      await card.getByText("no such report <b>here</b>").waitFor();
+      assert.equal(await card.getAttribute("data-decision"), "repeat", "a refusal changes nothing");
+      await voice.say("repeat/response", answer(1, null));
+      await card.getByText("Nobody has decided").waitFor();
+    });
+  });
+
+  test("comes with a film from memory, and the figures of the room are shown", async () => {
+    await opened([report(1, { decision: decision("accept") })], async (page) => {
+      await page.locator(".decision").getByText("Kept").waitFor();
+      await voice.say("rejects", rejects(), true);
+      const table = page.locator(".rejects");
+      await table.getByText("Rejected: positioning").waitFor();
+      assert.match(await table.innerText(), /Repeat rate\s+5\.0\s%\s+6\.6\s%/);
+    });
+  });
+});
 
 describe("the page", () => {
   for (const protocol of [5, 4] as const) {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import type { Browser } from "playwright-core";
 
-import { fault, measurements, morning, notANeck, repeat, report, review, status, withheld } from "../support/fixtures.ts";
+import { decision, fault, measurements, morning, notANeck, rejects, repeat, report, review, status, withheld } from "../support/fixtures.ts";
 import { drawFilm } from "../support/film.ts";
 import { Appliance, Mosquitto, Voice, launchChromium } from "../support/processes.ts";
 
@@ -24,6 +24,8 @@ test("pictures", async () => {
       await voice.say("report", notANeck(40));
       await voice.say("fault", fault("2025-03-04/CR2001.dcm"));
     });
+    await voice.say("rejects", rejects(), true);
+    await scene(browser, broker, "decided", [...morning(), repeat(30, { decision: decision("repeat", "positioning") })], film, ["desk", "phone"]);
     await scene(browser, broker, "repeat", [...morning(), repeat(30)], film, ["desk", "phone"]);
     await scene(browser, broker, "review", [...morning(), review(31)], film, ["desk"]);
     const long = "The left and the right articular masses of C4 to C6 stand more than 6 mm apart, which speaks for a rotation of the neck of about 11° about its long axis. Let the patient look straight at the mark on the wall, bring both shoulders parallel to the detector, and check that the ear openings lie over each other before the exposure. ";

@@ -148,3 +148,30 @@ export const fault = (file: string, change: Json = {}): Json => ({
 export function morning(): Json[] {
   return Array.from({ length: 20 }, (_, i) => (i % 9 === 4 ? repeat(i) : i % 5 === 2 ? review(i) : report(i, { measurements: measurements(i % 7) })));
 }
+
+/** What the appliance answers to a request about film `seq`. */
+export const answer = (seq: number, decision: Json | null, error: string | null = null): Json => ({
+  schema: "sagitta.repeat_response/1",
+  device: "room-1",
+  report_id: `r-${String(seq).padStart(6, "0")}`,
+  status: error === null ? "ok" : "refused",
+  error,
+  code: error === null ? null : "unknown_report",
+  decision,
+});
+
+export const decision = (action: string, reason: string | null = null): Json => ({
+  action, reason, dicom_code: reason === null ? null : "111209", by: "RT 7", at: "2025-03-04T09:41:12.000Z",
+});
+
+/** Repeat analysis of a morning and its month. */
+export function rejects(): Json {
+  const period = (films: number, repeated: number, suggested: number, reasons: Json[]): Json =>
+    ({ first: "2025-03-01", last: "2025-03-04", films, repeated, repeat_rate: repeated / films, suggested, reasons });
+  const reason = (word: string, repeated: number): Json => ({ reason: word, repeated, suggested: repeated });
+  return {
+    schema: "sagitta.rejects/1",
+    today: period(20, 1, 2, [reason("positioning", 1)]),
+    month: period(212, 14, 19, [reason("positioning", 9), reason("motion_blur", 4), reason("overexposed", 1)]),
+  };
+}

@@ -101,6 +101,12 @@ export class Voice {
     await this.client.publishAsync(`sagitta/room-1/${topic}`, bytes, { qos: 1, retain });
   }
 
+  /** The next message on `topic`, read as JSON. */
+  async hear(topic: string): Promise<Record<string, unknown>> {
+    await this.client.subscribeAsync(`sagitta/room-1/${topic}`, { qos: 1 });
+    return new Promise((heard) => this.client.once("message", (_, payload) => heard(JSON.parse(String(payload)) as Record<string, unknown>)));
+  }
+
   async close(): Promise<void> {
     await this.client.endAsync(true);
   }

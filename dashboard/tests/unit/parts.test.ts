@@ -6,7 +6,7 @@ import { ago, brief, decimal, duration, fileName, moment, quantity, range } from
 import { brokerUrl } from "../../src/link.ts";
 import { MAX_BYTES, MAX_OVERLAYS, Overlays } from "../../src/overlays.ts";
 import { hrefOf, routeOf } from "../../src/route.ts";
-import { subjectOf, subscriptions } from "../../src/topics.ts";
+import { requestTopic, subjectOf, subscriptions } from "../../src/topics.ts";
 import { report } from "../support/fixtures.ts";
 
 const JPEG = new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
@@ -43,7 +43,7 @@ test("a file's name is its last part", () => {
 
 test("topics are read back as they were subscribed", () => {
   const config = { prefix: "hospital/sagitta", devices: ["room-1", "room-2"] };
-  assert.equal(subscriptions(config).length, 14);
+  assert.equal(subscriptions(config).length, 18);
   for (const topic of subscriptions(config)) {
     const subject = subjectOf(config.prefix, topic.replace("+", "abc"));
     assert.ok(subject, topic);
@@ -51,8 +51,12 @@ test("topics are read back as they were subscribed", () => {
   }
 });
 
+test("a word goes to the room that took the film", () => {
+  assert.equal(requestTopic("ward/x", "room-2"), "ward/x/room-2/repeat/request");
+});
+
 test("topics of others mean nothing", () => {
-  for (const topic of ["", "sagitta", "sagitta/room-1", "sagitta/room-1/report/x", "sagitta/room-1/overlay", "sagitta/room-1/overlay/", "sagitta//report", "sagittarius/room-1/report", "sagitta/room-1/study/a/b"]) {
+  for (const topic of ["", "sagitta", "sagitta/room-1", "sagitta/room-1/report/x", "sagitta/room-1/overlay", "sagitta/room-1/overlay/", "sagitta//report", "sagittarius/room-1/report", "sagitta/room-1/study/a/b", "sagitta/room-1/repeat/request", "sagitta/room-1/rejects/x"]) {
     assert.equal(subjectOf("sagitta", topic), null, topic);
   }
 });
@@ -107,6 +111,14 @@ test("messages become events; what cannot be read is counted", () => {
   assert.equal(at("overlay/r-1", "no picture")?.type, "unreadable");
   assert.deepEqual(at("study/k", ""), { type: "study", study_key: "k", study: null }, "an empty retained payload takes the study back");
   assert.equal(at("repeat/request", "{}"), null);
+  assert.equal(at("repeat/response", "{}"), null);
+  assert.equal(at("rejects", "[]")?.type, "rejects");
+  const decision = { action: "repeat", reason: "positioning", dicom_code: "111209", by: "RT 7", at: "2026-03-01T12:00:00.000Z" };
+  assert.deepEqual(at("repeat/response", { report_id: "r-1", status: "ok", error: null, decision }), {
+    type: "answer",
+    device: "room-1",
+    answer: { report_id: "r-1", error: null, decision: { action: "repeat", reason: "positioning", by: "RT 7", at: Date.UTC(2026, 2, 1, 12) } },
+  });
 });
 
 test("a page of memory gives its reports at once and names what it cannot read", () => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import type { Report } from "../../src/contract.ts";
 import { parseFault, parseHealth, parseReport } from "../../src/parse.ts";
-import { MAX_FAULTS, MAX_REPORTS, initial, keyOf, passedOver, reduce, type Event, type State } from "../../src/store.ts";
+import { MAX_FAULTS, MAX_REPORTS, decisionOf, initial, keyOf, passedOver, reduce, type Event, type State } from "../../src/store.ts";
 import { fault, notANeck, report } from "../support/fixtures.ts";
 
 function read(value: unknown): Report {
@@ -89,4 +89,29 @@ test("a closed gap does not move the end of the list", () => {
 test("an overlay that was dropped is forgotten", () => {
   const put = (key: string, dropped: string[]): Event => ({ type: "overlay", key, url: `blob:${key}`, dropped });
   assert.deepEqual(after([put("a", []), put("b", ["a"])]).overlays, { b: "blob:b" });
+});
+
+test("a decision comes with the report, is replaced by a later answer, and a refusal changes nothing", () => {
+  const word = { action: "repeat", reason: "positioning", by: "RT 7", at: "2026-03-01T12:00:00.000Z" };
+  const film = read(report(3, { decision: word }));
+  const stands = { action: "repeat", reason: "positioning", by: "RT 7", at: Date.UTC(2026, 2, 1, 12) } as const;
+  const answer = (decision: typeof stands | null, error: string | null): Event => ({
+    type: "answer", device: film.device, answer: { report_id: film.report_id, error, decision },
+  });
+  const loaded = after([{ type: "report", report: film }]);
+  assert.deepEqual(decisionOf(loaded, film), { decision: stands, error: null });
+  const refused = after([answer(null, "no such reason")], loaded);
+  assert.deepEqual(decisionOf(refused, film), { decision: stands, error: "no such reason" });
+  const withdrawn = after([answer(null, null)], refused);
+  assert.deepEqual(decisionOf(withdrawn, film), { decision: null, error: null });
+  assert.deepEqual(decisionOf(after([answer(null, "again")], withdrawn), film), { decision: null, error: "again" });
+});
+
+test("answers are bounded", () => {
+  const many = Array.from({ length: MAX_REPORTS + 20 }, (_, i): Event => ({
+    type: "answer", device: "room-1", answer: { report_id: `r-${i}`, error: null, decision: null },
+  }));
+  const answers = after(many).answers;
+  assert.equal(Object.keys(answers).length, MAX_REPORTS);
+  assert.ok(`room-1/r-${MAX_REPORTS + 19}` in answers && !("room-1/r-0" in answers));
 });

@@ -21,6 +21,8 @@ use crate::publish::{PublishError, Settings};
 const REPORT_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a broker keeps an overlay for a subscriber that is away.
 const OVERLAY_EXPIRY: Duration = Duration::from_secs(24 * 3600);
+/// How long a broker keeps the answer to a request for a subscriber that is away.
+const RESPONSE_EXPIRY: Duration = Duration::from_secs(3600);
 /// After this a retained status that nobody renewed is gone: the machine renews it three times as often. `offline` and the
 /// last will do not expire.
 const STATUS_EXPIRY: Duration = Duration::from_secs(3600);
@@ -237,6 +239,7 @@ impl Driver {
                 retain: true,
                 content_type: wire::JSON,
                 expiry: None,
+                correlation: None,
             }),
         };
         let sent = outgoing.zip(self.link.as_ref()).is_some_and(|(outgoing, link)| link.send(outgoing));
@@ -255,23 +258,28 @@ impl Driver {
             expiry: match what {
                 Retained::Info => None,
                 Retained::Health => Some(HEALTH_EXPIRY),
+                Retained::Rejects => None,
                 Retained::Status => Some(STATUS_EXPIRY),
             },
+            correlation: None,
         })
     }
 
     fn row_message(&self, row: &Row) -> Outgoings {
         let (content_type, expiry) = match row.kind {
+            Kind::Response => (wire::JSON, RESPONSE_EXPIRY),
             Kind::Report | Kind::Fault => (wire::JSON, REPORT_EXPIRY),
             Kind::Overlay => (wire::JPEG, OVERLAY_EXPIRY),
         };
-        let stamped = row.seq.and_then(|seq| wire::deliver(&row.payload, seq, historical(row, Utc::now())));
+        let late = historical(row, Utc::now());
+        let stamped = row.seq.and_then(|seq| wire::deliver(&row.payload, seq, late, row.decision.as_ref()));
         Outgoings {
-            topic: self.topics.message(row.kind, &row.key),
+            topic: row.topic.clone().unwrap_or_else(|| self.topics.message(row.kind, &row.key)),
             payload: stamped.unwrap_or_else(|| row.payload.clone()).into(),
             retain: false,
             content_type,
             expiry: Some(expiry),
+            correlation: row.correlation.clone().map(Bytes::from),
         }
     }
 

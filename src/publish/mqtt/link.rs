@@ -62,6 +62,8 @@ pub(super) struct Outgoings {
     pub(super) content_type: &'static str,
     /// How long the broker may keep it.
     pub(super) expiry: Option<Duration>,
+    /// What the request that this answers wanted to find in it.
+    pub(super) correlation: Option<Bytes>,
 }
 
 /// A connection; dropped without [`Link::disconnect`], the broker publishes the last will.
@@ -90,6 +92,7 @@ impl Link {
         let properties = PublishProperties {
             message_expiry_interval: message.expiry.map(seconds),
             content_type: Some(message.content_type.into()),
+            correlation_data: message.correlation,
             ..PublishProperties::default()
         };
         let Outgoings { topic, payload, retain, .. } = message;
@@ -208,16 +211,10 @@ fn refused(code: ConnectReturnCode) -> String {
 
 /// The options of a connection whose last will is `will`.
 pub(super) fn options(settings: &Settings, topics: &Topics, will: &[u8]) -> Result<MqttOptions, PublishError> {
-    let mut options = MqttOptions::new(format!("sagitta-{}", settings.device), &settings.host, settings.port);
-    options.set_keep_alive(settings.keep_alive);
+    let mut options = plain(settings, format!("sagitta-{}", settings.device))?;
     options.set_clean_start(true);
-    options.set_connection_timeout(CONNECT_WITHIN_S);
     options.set_outgoing_inflight_upper_limit(1);
     options.set_max_packet_size(Some(LARGEST_ANSWER));
-    let mut network = NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    network.set_connection_timeout(CONNECT_WITHIN_S);
-    options.set_network_options(network);
     let properties = LastWillProperties {
         delay_interval: None,
         payload_format_indicator: None,
@@ -229,6 +226,18 @@ pub(super) fn options(settings: &Settings, topics: &Topics, will: &[u8]) -> Resu
     };
     let topic = topics.retained(Retained::Status);
     options.set_last_will(LastWill::new(topic, will, QoS::AtLeastOnce, true, Some(properties)));
+    Ok(options)
+}
+
+/// What every connection to the broker has in common: where it is, who we are, how it is encrypted.
+pub(super) fn plain(settings: &Settings, client_id: String) -> Result<MqttOptions, PublishError> {
+    let mut options = MqttOptions::new(client_id, &settings.host, settings.port);
+    options.set_keep_alive(settings.keep_alive);
+    options.set_connection_timeout(CONNECT_WITHIN_S);
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    network.set_connection_timeout(CONNECT_WITHIN_S);
+    options.set_network_options(network);
     if let Some(login) = &settings.login {
         options.set_credentials(&login.username, credentials::password(login)?);
     }

@@ -12,6 +12,7 @@
 mod credentials;
 mod driver;
 mod link;
+pub mod requests;
 pub mod subscriber;
 
 use std::collections::VecDeque;
@@ -135,6 +136,11 @@ impl Handle {
     /// Publishes what [`wire::health`] made.
     pub fn set_health(&self, payload: Vec<u8>) {
         self.wishes.send_modify(|wishes| wishes.announce(Retained::Health, payload));
+    }
+
+    /// Publishes what [`wire::rejects`] made.
+    pub fn set_rejects(&self, payload: Vec<u8>) {
+        self.wishes.send_modify(|wishes| wishes.announce(Retained::Rejects, payload));
     }
 
     /// How the connection is, and every change of it.

@@ -11,6 +11,8 @@
 mod device;
 mod fault;
 mod names;
+mod rejects;
+mod repeat;
 mod report;
 pub mod schema;
 mod words;
@@ -26,6 +28,11 @@ pub use device::{
     status,
 };
 pub use fault::{Fault, fault};
+pub use rejects::{Agreement, ExposureStatistics, Period, ReasonCount, Rejects, rejects};
+pub use repeat::{
+    Decision, MAX_REQUEST, Refusal, RefusalCode, RepeatRequest, RepeatResponse, RequestStatus, repeat_refused,
+    repeat_request, repeat_taken,
+};
 pub use report::{
     Body, Engine, EngineModel, Exposure, Film, Finding, Landmark, Measurement, Quality, Reason, Report, Source, Timing,
     View, deliver, report,

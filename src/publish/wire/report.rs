@@ -1,7 +1,8 @@
 //! `P/report`: one film, measured and judged.
 //!
-//! A report is stored before it is sent, and only when it is sent is it known whether it comes late. So [`report`] makes
-//! the stored form, a JSON object without `seq` and `historical`, and [`deliver`] puts these two in front of it. A stored
+//! A report is stored before it is sent, and only when it is sent is it known whether it comes late and what has been
+//! decided. So [`report`] makes the stored form, a JSON object without `seq`, `historical` and `decision`, and [`deliver`]
+//! puts these in front of it. A stored
 //! report of an older version is delivered as it was stored.
 
 use std::time::Duration;
@@ -9,11 +10,13 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::repeat::Decision;
 use super::words::{
     Certainty, ExposureState, Facing, Format, MeasurementStatus, Position, SpacingSource, Stage, Unit, Verdict,
     Visibility,
 };
 use super::{Moment, Number, bytes, names};
+use crate::domain::decision;
 use crate::domain::measurement as measured;
 use crate::domain::report as domain;
 use crate::domain::report::NOTICE;
@@ -31,6 +34,9 @@ pub struct Report {
     pub seq: u64,
     /// Whether it comes late: the film was complete more than a minute ago, or the service was restarted since.
     pub historical: bool,
+    /// What the radiographer has decided about the film; `null` where nobody has. A later decision is told on
+    /// `repeat/response`, not by sending the report again.
+    pub decision: Option<Decision>,
     /// The rest.
     #[serde(flatten)]
     pub body: Body,
@@ -235,7 +241,7 @@ pub struct Timing {
     pub total: u64,
 }
 
-/// The stored form of a report: a JSON object without `seq` and `historical`.
+/// The stored form of a report: a JSON object without `seq`, `historical` and `decision`.
 pub fn report(report: &domain::Report) -> Vec<u8> {
     bytes(&Body {
         schema: names::REPORT.into(),
@@ -270,14 +276,16 @@ pub fn report(report: &domain::Report) -> Vec<u8> {
     })
 }
 
-/// A stored report as it is delivered: `seq` and `historical` in front of what was stored. `None` where `stored` is no
-/// JSON object with a member.
-pub fn deliver(stored: &[u8], seq: u64, historical: bool) -> Option<Vec<u8>> {
+/// A stored report as it is delivered: `seq`, `historical` and `decision` in front of what was stored. `None` where `stored`
+/// is no JSON object with a member.
+pub fn deliver(stored: &[u8], seq: u64, historical: bool, decision: Option<&decision::Decision>) -> Option<Vec<u8>> {
     let members = stored.strip_prefix(b"{")?;
     if !members.starts_with(b"\"") || !members.ends_with(b"}") {
         return None;
     }
-    let mut delivered = format!("{{\"seq\":{seq},\"historical\":{historical},").into_bytes();
+    let mut delivered = format!("{{\"seq\":{seq},\"historical\":{historical},\"decision\":").into_bytes();
+    delivered.extend(bytes(&decision.map(Decision::from)));
+    delivered.push(b',');
     delivered.extend_from_slice(members);
     Some(delivered)
 }

@@ -10,19 +10,22 @@ use super::names;
 
 /// A payload and its schema.
 struct Entry {
-    /// The last level of the topic, and the name of the document.
+    /// The name of the document: the last levels of the topic.
     topic: &'static str,
     /// What stands in the payload's `schema`.
     name: &'static str,
     make: fn() -> Value,
 }
 
-const ENTRIES: [Entry; 5] = [
+const ENTRIES: [Entry; 8] = [
     Entry { topic: "report", name: names::REPORT, make: make::<super::Report> },
     Entry { topic: "fault", name: names::FAULT, make: make::<super::Fault> },
     Entry { topic: "status", name: names::STATUS, make: make::<super::Status> },
     Entry { topic: "info", name: names::INFO, make: make::<super::Info> },
     Entry { topic: "health", name: names::HEALTH, make: make::<super::Health> },
+    Entry { topic: "repeat_request", name: names::REPEAT_REQUEST, make: make::<super::RepeatRequest> },
+    Entry { topic: "repeat_response", name: names::REPEAT_RESPONSE, make: make::<super::RepeatResponse> },
+    Entry { topic: "rejects", name: names::REJECTS, make: make::<super::Rejects> },
 ];
 
 /// The documents of `docs/schemas/`: file name and text.
