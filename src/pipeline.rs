@@ -24,7 +24,7 @@ use crate::domain::detection::Detection;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::geometry::PixelSpacing;
 use crate::domain::measurement::Measurements;
-use crate::domain::radiograph::{GrayImage, Radiograph};
+use crate::domain::radiograph::{GrayImage, Private, Radiograph};
 use crate::domain::report::{Assessment, EngineFacts, Report, ReportId, Source, Timing, Verdict};
 use crate::inference::engine::Facts;
 use crate::measure;
@@ -157,7 +157,7 @@ impl Pipeline {
             width: radiograph.image.width(),
             height: radiograph.image.height(),
             spacing: radiograph.spacing,
-            position: assess::position(&radiograph.acquisition),
+            position: assess::position(&radiograph.acquisition, &measurements),
             facing,
             keypoints,
             measurements,
@@ -170,9 +170,13 @@ impl Pipeline {
 
     fn source(&self, arrival: &Arrival, radiograph: &Radiograph) -> Source {
         let acquisition = &radiograph.acquisition;
-        let patient = acquisition.patient_id.as_ref().and_then(|id| {
-            if self.settings.patient_id { Some(id.reveal().to_owned()) } else { self.pseudonym("patient", id.reveal()) }
-        });
+        let id = acquisition.patient_id.as_ref().map(Private::reveal);
+        let patient_key = id.and_then(|id| self.pseudonym("patient", id));
+        // The study's own identifier alone would join the films of two patients whom a wrong entry put into one study.
+        let study_key = acquisition
+            .study_instance_uid
+            .as_deref()
+            .and_then(|uid| self.pseudonym("study", &format!("{uid}\0{}", id.unwrap_or_default())));
         let operator = acquisition.operator.as_ref().and_then(|name| {
             let name = name.reveal();
             if self.settings.operator_names { Some(name.to_owned()) } else { self.pseudonym("operator", name) }
@@ -182,20 +186,25 @@ impl Pipeline {
             sha256: arrival.sha256,
             format: radiograph.format,
             sop_instance_uid: acquisition.sop_instance_uid.clone(),
-            study_key: acquisition.study_instance_uid.as_deref().and_then(|uid| self.pseudonym("study", uid)),
-            patient,
+            study_key,
+            patient: if self.settings.patient_id { id.map(str::to_owned) } else { patient_key.clone() },
+            patient_key,
             operator,
         }
     }
 
-    /// The same text always becomes the same word on this device, and on no other.
     fn pseudonym(&self, kind: &str, text: &str) -> Option<String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.pseudonyms?).ok()?;
-        mac.update(kind.as_bytes());
-        mac.update(&[0]);
-        mac.update(text.as_bytes());
-        Some(hex(&mac.finalize().into_bytes(), PSEUDONYM_DIGITS))
+        pseudonym(&self.pseudonyms?, kind, text)
     }
+}
+
+/// The same text of the same `kind` always becomes the same word on this device, and on no other: `key` is its secret.
+pub fn pseudonym(key: &[u8; 32], kind: &str, text: &str) -> Option<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(kind.as_bytes());
+    mac.update(&[0]);
+    mac.update(text.as_bytes());
+    Some(hex(&mac.finalize().into_bytes(), PSEUDONYM_DIGITS))
 }
 
 /// A function of device and content: the same film gives the same id, also after a crash.

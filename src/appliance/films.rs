@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{Local, NaiveDateTime, Utc};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::domain::arrival::{Arrival, ContentHash};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::radiograph::GrayImage;
-use crate::domain::report::Report;
+use crate::domain::report::{Report, Verdict};
 use crate::ingest::{Landing, Stamp, after, sidecar};
-use crate::ledger::{Film, Identity, Kind, Ledger, LedgerError, NewRow, Recorded, Seen};
+use crate::ledger::{Film, Identity, Kind, Ledger, LedgerError, Membership, NewRow, Recorded, Seen, StudyRow};
 use crate::overlay;
-use crate::pipeline::{Outcome, Pipeline};
+use crate::pipeline::{Outcome, Pipeline, pseudonym};
 use crate::publish::{mqtt, wire};
 
 use super::pictures::Pictures;
@@ -41,6 +41,7 @@ pub(super) struct Films {
     pictures: Pictures,
     publisher: Arc<mqtt::Handle>,
     standing: watch::Sender<Standing>,
+    pseudonyms: [u8; 32],
     stop: (Sender<()>, Receiver<()>),
 }
 
@@ -61,6 +62,15 @@ struct Entry {
     received_at: chrono::DateTime<Utc>,
     seen: Became,
     rows: Vec<NewRow>,
+    study: Option<Joined>,
+}
+
+/// The study of a film.
+struct Joined {
+    key: String,
+    patient: Option<String>,
+    by_time: bool,
+    taken_at: NaiveDateTime,
 }
 
 enum Owned {
@@ -83,8 +93,9 @@ impl Films {
         pictures: Pictures,
         publisher: Arc<mqtt::Handle>,
         standing: watch::Sender<Standing>,
+        pseudonyms: [u8; 32],
     ) -> Self {
-        Self { settings, pipeline, ledger, pictures, publisher, standing, stop: mpsc::channel() }
+        Self { settings, pipeline, ledger, pictures, publisher, standing, pseudonyms, stop: mpsc::channel() }
     }
 
     /// What ends its waits.
@@ -144,7 +155,7 @@ impl Films {
     }
 
     fn entry(&self, arrival: &Arrival, outcome: Outcome) -> Entry {
-        let (report, image) = match outcome {
+        let (mut report, image) = match outcome {
             Outcome::Measured(report, image) => (report, Some(image)),
             Outcome::PassedOver(report) if self.settings.report_not_applicable => (report, None),
             Outcome::PassedOver(report) => {
@@ -155,6 +166,7 @@ impl Films {
                     received_at: arrival.received_at,
                     seen: Became::PassedOver(how),
                     rows: Vec::new(),
+                    study: None,
                 };
             }
             Outcome::Fault(fault) => {
@@ -162,6 +174,7 @@ impl Films {
                 return self.fault(fault, &arrival.path, |_| Owned::Content(hash), Some(&hash), arrival.received_at);
             }
         };
+        let study = self.join(&mut report);
         let payload = wire::report(&report);
         let row = |kind, payload, expires_in| NewRow {
             kind,
@@ -180,6 +193,7 @@ impl Films {
             received_at: arrival.received_at,
             seen: Became::Report(report, payload),
             rows,
+            study,
         }
     }
 
@@ -224,14 +238,45 @@ impl Films {
             received_at,
             seen: Became::Fault(fault.code),
             rows: vec![row],
+            study: None,
         }
+    }
+
+    /// To which study the film belongs: that of its StudyInstanceUID, else one of the same patient and time, else one of its
+    /// own. `None` for a film that names neither study nor patient, and for one that is no lateral neck. A ledger that cannot
+    /// be read lets the film begin a study; recording it waits for the ledger all the same.
+    fn join(&self, report: &mut Report) -> Option<Joined> {
+        if report.assessment.quality.verdict == Verdict::NotApplicable {
+            return None;
+        }
+        let source = &mut report.source;
+        // A report without a moment of its own counts from when its film was complete.
+        let taken_at = report
+            .acquired_at
+            .as_deref()
+            .and_then(|at| at.parse::<NaiveDateTime>().ok())
+            .unwrap_or_else(|| report.received_at.with_timezone(&Local).naive_local());
+        let by_time = source.study_key.is_none();
+        if by_time {
+            let patient = source.patient_key.as_deref()?;
+            let near = self.ledger.study_near(patient, taken_at, self.settings.study.window, Utc::now());
+            let near = near.unwrap_or_else(|error| {
+                tracing::warn!(%error, "whether the film belongs to a study cannot be told");
+                None
+            });
+            source.study_key = near.or_else(|| {
+                let first = format!("{patient}\0{taken_at}");
+                pseudonym(&self.pseudonyms, "study of a patient", &first)
+            });
+        }
+        Some(Joined { key: source.study_key.clone()?, patient: source.patient_key.clone(), by_time, taken_at })
     }
 
     /// Writes the film and its messages; waits while the disk or the outbox is full. Returns whether it is recorded.
     fn record(&mut self, entry: &Entry) -> bool {
         let mut told = false;
         loop {
-            match self.ledger.record(&entry.film(), &entry.rows, Utc::now()) {
+            match self.write(entry) {
                 Ok(recorded) => {
                     self.publisher.outbox_changed();
                     self.standing.send_modify(|standing| standing.recorded(&entry.seen.tally(), told));
@@ -253,6 +298,23 @@ impl Films {
                 }
             }
         }
+    }
+
+    fn write(&self, entry: &Entry) -> Result<Recorded, LedgerError> {
+        let now = Utc::now();
+        let Some(study) = &entry.study else {
+            return self.ledger.record(&entry.film(), &entry.rows, now);
+        };
+        let settings = &self.settings.study;
+        let membership = Membership {
+            key: &study.key,
+            patient: study.patient.as_deref(),
+            by_time: study.by_time,
+            taken_at: study.taken_at,
+            expires_in: settings.expires,
+        };
+        let compose = |row: &StudyRow| wire::study(row, &settings.context);
+        self.ledger.record_in_study(&entry.film(), &entry.rows, &membership, &compose, now)
     }
 
     fn remember(&self, file: &str, stamp: Stamp) {

@@ -137,7 +137,7 @@ pub async fn run(
     let pictures = Pictures::new(&settings.store);
     let (ingest, landings) = ingest::start(settings.ingest.clone(), is_whole, known(&ledger))?;
     let films =
-        Films::new(films_settings, pipeline, ledger.clone(), pictures.clone(), publisher.clone(), standing_sender);
+        Films::new(films_settings, pipeline, ledger.clone(), pictures.clone(), publisher.clone(), standing_sender, key);
     let (films_done, films_ended) = oneshot::channel();
     let stop_films = films.stopper();
     std::thread::Builder::new().name("films".into()).spawn(move || {

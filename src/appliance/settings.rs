@@ -1,11 +1,13 @@
 //! From the configuration to what each room needs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::{Config, Provider};
 use crate::inference::onnx;
 use crate::ingest::{self, after::After, sidecar};
-use crate::{assess, decode, ledger, measure, pipeline, publish, serve};
+use crate::publish::wire;
+use crate::{assess, decode, ledger, measure, pipeline, publish, serve, study};
 
 /// Where a package installs the models.
 const SYSTEM_MODELS: &str = "/usr/share/sagitta/models";
@@ -31,6 +33,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// How much the ledger keeps.
     pub ledger: ledger::Limits,
+    /// How films are joined into studies.
+    pub study: Studies,
     /// The broker.
     pub publish: publish::Settings,
     /// Whether overlays are drawn and published.
@@ -41,6 +45,17 @@ pub struct Settings {
     pub http: serve::Settings,
     /// What the page must know.
     pub page: serve::PageConfig,
+}
+
+/// How films are joined into studies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Studies {
+    /// Films of one patient without StudyInstanceUID belong together when they were taken within this time.
+    pub window: Duration,
+    /// How long a study is remembered after its last film.
+    pub expires: Duration,
+    /// What its payload needs to know.
+    pub context: wire::StudyContext,
 }
 
 impl Settings {
@@ -62,6 +77,7 @@ impl Settings {
                 overlay_bytes: config.store.overlay_bytes,
                 ..ledger::Limits::default()
             },
+            study: studies(config),
             overlays: config.mqtt.overlays,
             report_not_applicable: config.mqtt.report_not_applicable,
             http: serve::Settings { listen: config.http, ..serve::Settings::default() },
@@ -90,6 +106,20 @@ fn pipeline(config: &Config) -> pipeline::Settings {
         patient_id: config.privacy.patient_id,
         operator_names: config.privacy.operator_names,
         file_names: config.privacy.file_names,
+    }
+}
+
+fn studies(config: &Config) -> Studies {
+    let t = config.thresholds;
+    Studies {
+        window: config.study.window,
+        expires: config.study.expires,
+        context: wire::StudyContext {
+            device: config.device.clone(),
+            settings: study::Settings { slip_mm: t.slip_mm, angle_deg: t.slip_angle_deg, effort_deg: t.effort_deg },
+            languages: config.study.languages.clone(),
+            magnification: assess::findings::MAX_MAGNIFICATION,
+        },
     }
 }
 
@@ -135,6 +165,7 @@ fn publish(config: &Config) -> publish::Settings {
             username: login.username.clone(),
             password_file: login.password_file.clone(),
         }),
+        studies: Some(studies(config).context),
     }
 }
 

@@ -155,7 +155,7 @@ fn table(report: &Report) -> String {
     }
     let facing = report.facing.map_or("unknown", crate::domain::anatomy::Facing::name);
     let c7 = quality.c7_visibility.map_or("unknown", crate::domain::detection::C7Visibility::name);
-    let _ = writeln!(text, "  neck     position {}, facing {facing}, C7 {c7}", report.position.name());
+    let _ = writeln!(text, "  neck     position {}, facing {facing}, C7 {c7}", report.position.position().name());
     for measurement in &report.measurements.0 {
         let _ = writeln!(text, "  {}", row(measurement));
     }

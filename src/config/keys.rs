@@ -7,11 +7,12 @@ use config::Value;
 
 use crate::domain::geometry::{PixelSpacing, SpacingSource};
 use crate::ingest::{self, Ignored, Patience, after::After, sidecar};
+use crate::study::summary::Language;
 
 use super::read::{Need, Outcome, Reader};
 use super::table;
 use super::values::{bytes, duration, host, list, number, one_of, text, topic, topic_level, truth, whole};
-use super::{Config, Decode, Inference, Level, Log, Login, Mqtt, Privacy, Provider, Store, Thresholds, Tls};
+use super::{Config, Decode, Inference, Level, Log, Login, Mqtt, Privacy, Provider, Store, Study, Thresholds, Tls};
 
 /// Reads everything in `root`; the keys come in the order of the documentation.
 pub(super) fn read(root: &Value, file: &str) -> (Option<Config>, Outcome) {
@@ -35,6 +36,7 @@ fn all(r: &mut Reader<'_>) -> Option<Config> {
     let faults = faults(r);
     let inference = inference(r);
     let thresholds = thresholds(r);
+    let study = study(r);
     let mqtt = mqtt(r);
     let http = r.get(table::HTTP_LISTEN, listen);
     let privacy = privacy(r);
@@ -54,6 +56,7 @@ fn all(r: &mut Reader<'_>) -> Option<Config> {
         decode,
         inference,
         thresholds: thresholds?,
+        study: study?,
         store,
         mqtt: mqtt?,
         http: http?,
@@ -191,6 +194,17 @@ fn thresholds(r: &mut Reader<'_>) -> Option<Thresholds> {
         pavlov: pavlov?,
         effort_deg: effort?,
     })
+}
+
+fn study(r: &mut Reader<'_>) -> Option<Study> {
+    let window = r.get(table::STUDY_WINDOW, |value| duration(value, "1min", "2d"));
+    let expires = r.get(table::STUDY_EXPIRES, |value| duration(value, "1min", "30d"));
+    let languages = r.get(table::STUDY_LANGUAGES, |value| {
+        let known = |tag: &String| Language::ALL.into_iter().find(|language| language.tag() == tag);
+        let all: Option<Vec<Language>> = list(value)?.iter().map(known).collect();
+        all.filter(|all| !all.is_empty()).ok_or_else(|| "Write [\"en\"], [\"zh-Hans\"] or both.".into())
+    });
+    Some(Study { window: window?, expires: expires?, languages: languages? })
 }
 
 fn mqtt(r: &mut Reader<'_>) -> Option<Mqtt> {

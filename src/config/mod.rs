@@ -24,6 +24,7 @@ use config::{Environment, FileFormat};
 
 use crate::domain::geometry::PixelSpacing;
 use crate::ingest::{self, after::After, sidecar};
+use crate::study::summary::Language;
 
 mod keys;
 pub mod problem;
@@ -56,6 +57,8 @@ pub struct Config {
     pub inference: Inference,
     /// Thresholds of the findings.
     pub thresholds: Thresholds,
+    /// Studies.
+    pub study: Study,
     /// The ledger.
     pub store: Store,
     /// The broker.
@@ -126,6 +129,17 @@ pub struct Thresholds {
     pub pavlov: f64,
     /// Less motion than this between flexion and extension, degrees: insufficient effort.
     pub effort_deg: f64,
+}
+
+/// How films are joined into studies, and how long these are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Study {
+    /// Films of one patient without StudyInstanceUID belong together when they were taken within this time.
+    pub window: Duration,
+    /// How long a study is remembered after its last film.
+    pub expires: Duration,
+    /// Languages of the summary; at least one.
+    pub languages: Vec<Language>,
 }
 
 /// The ledger.

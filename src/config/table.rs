@@ -247,6 +247,27 @@ pub(super) const THRESHOLDS_EFFORT_DEG: Key = Key::new(
      concluded; degrees, 0 to 60.",
 );
 
+pub(super) const STUDY_WINDOW: Key = Key::new(
+    "study.window",
+    Text("4h"),
+    "Films without StudyInstanceUID are joined when they show the same patient and were taken within this time of each \
+     other, `\"1min\"` to `\"2d\"`.",
+);
+
+pub(super) const STUDY_EXPIRES: Key = Key::new(
+    "study.expires",
+    Text("1d"),
+    "How long a study is remembered and stays with the broker after its last film, `\"1min\"` to `\"30d\"`. A film that \
+     comes later begins it anew.",
+);
+
+pub(super) const STUDY_LANGUAGES: Key = Key::new(
+    "study.languages",
+    List(&["en"]),
+    "The languages of the summary: `\"en\"`, `\"zh-Hans\"` (Simplified Chinese). The first is that of `summary`, all are in \
+     `summaries`.",
+);
+
 pub(super) const MQTT_HOST: Key = Key::new(
     "mqtt.host",
     Text("127.0.0.1"),

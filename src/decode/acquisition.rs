@@ -21,13 +21,17 @@ pub(super) fn from_header(header: &Header<'_>) -> Acquisition {
         tags::PROTOCOL_NAME,
         tags::ACQUISITION_DEVICE_PROCESSING_DESCRIPTION,
     ];
+    let modifier = header
+        .first_item(tags::VIEW_CODE_SEQUENCE)
+        .and_then(|view| view.first_item(tags::VIEW_MODIFIER_CODE_SEQUENCE))
+        .and_then(|modifier| modifier.text(tags::CODE_MEANING));
     // exposure indices are not negative; the deviation index is a logarithm and may be
     let index = |tag| header.decimal_if_valid(tag).filter(|v| *v >= 0.0);
     Acquisition {
         modality: header.text(tags::MODALITY),
         body_part: header.text(tags::BODY_PART_EXAMINED).or_else(|| meaning(tags::ANATOMIC_REGION_SEQUENCE)),
         view_position: header.text(tags::VIEW_POSITION).or_else(|| meaning(tags::VIEW_CODE_SEQUENCE)),
-        descriptions: descriptions.into_iter().filter_map(|tag| header.text(tag)).collect(),
+        descriptions: descriptions.into_iter().filter_map(|tag| header.text(tag)).chain(modifier).collect(),
         sop_instance_uid: uid(header, tags::SOP_INSTANCE_UID),
         study_instance_uid: uid(header, tags::STUDY_INSTANCE_UID),
         patient_id: header.text(tags::PATIENT_ID).map(Private::new),

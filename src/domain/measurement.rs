@@ -22,6 +22,19 @@ impl Level {
         (upper < lower).then_some(Self { upper, lower })
     }
 
+    /// The level that [`Display`](fmt::Display) writes as `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.split_once('-') {
+            None => Vertebra::from_name(name).map(Self::vertebra),
+            Some((upper, lower)) => Self::span(Vertebra::from_name(upper)?, Vertebra::from_name(lower)?),
+        }
+    }
+
+    /// Whether the two share a vertebra.
+    pub fn touches(self, other: Self) -> bool {
+        self.upper <= other.lower && other.upper <= self.lower
+    }
+
     /// The five segments C2-C3 … C6-C7, from the head downwards.
     pub fn segments() -> impl Iterator<Item = (Vertebra, Vertebra, Self)> {
         Vertebra::ALL
@@ -135,6 +148,11 @@ impl Quantity {
         }
     }
 
+    /// The quantity called `name` on the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|quantity| quantity.name() == name)
+    }
+
     /// Its unit.
     pub const fn unit(self) -> Unit {
         match self {
@@ -207,6 +225,62 @@ impl Estimate {
     /// Whether the interval holds `threshold` inside.
     pub fn straddles(self, threshold: f64) -> bool {
         self.low < threshold && threshold < self.high
+    }
+}
+
+/// The kinds of reasons for which a number is withheld or distrusted. Reasons are sentences for people; each begins with
+/// its cause's phrase, so that a summary in another language can tell the cause without translating sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    /// A landmark was not found.
+    NotFound,
+    /// The side to which the patient looks is not known.
+    SideUnknown,
+    /// The landmarks contradict each other.
+    Contradiction,
+    /// The film carries no trustworthy spacing.
+    NoSpacing,
+    /// Landmarks coincide.
+    Coincident,
+    /// C7 is hidden.
+    C7Hidden,
+    /// The model was not sure of a landmark.
+    LowConfidence,
+    /// The interval is so wide that the number tells nothing.
+    HardlyKnown,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 8] = [
+        Self::NotFound,
+        Self::SideUnknown,
+        Self::Contradiction,
+        Self::NoSpacing,
+        Self::Coincident,
+        Self::C7Hidden,
+        Self::LowConfidence,
+        Self::HardlyKnown,
+    ];
+
+    /// How its reasons begin; empty for contradictions, which each have a sentence of their own.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::NotFound => "not found: ",
+            Self::SideUnknown => "it is not known to which side the patient looks",
+            Self::Contradiction => "",
+            Self::NoSpacing => "the film carries no trustworthy spacing",
+            Self::Coincident => "its landmarks coincide",
+            Self::C7Hidden => "C7 is hidden",
+            Self::LowConfidence => "low confidence ",
+            Self::HardlyKnown => "only known to ",
+        }
+    }
+
+    /// The cause of a reason that `measure` gave.
+    pub fn of(reason: &str) -> Self {
+        let told = |cause: &Self| !cause.phrase().is_empty() && reason.starts_with(cause.phrase());
+        Self::ALL.into_iter().find(told).unwrap_or(Self::Contradiction)
     }
 }
 

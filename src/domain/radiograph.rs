@@ -105,7 +105,8 @@ pub struct Acquisition {
     /// ViewPosition (0018,5101), else the code meaning of ViewCodeSequence (0054,0220).
     pub view_position: Option<String>,
     /// SeriesDescription (0008,103E), StudyDescription (0008,1030), ProtocolName (0018,1030) and
-    /// AcquisitionDeviceProcessingDescription (0018,1400), those that stand there.
+    /// AcquisitionDeviceProcessingDescription (0018,1400), and the code meaning of ViewModifierCodeSequence (0054,0222),
+    /// those that stand there.
     pub descriptions: Vec<String>,
     /// SOPInstanceUID (0008,0018).
     pub sop_instance_uid: Option<String>,

@@ -188,6 +188,66 @@ impl Position {
     }
 }
 
+/// What tells the position of the neck: the words of the header, and the shape of the neck; kept apart, so that they can be
+/// compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionEvidence {
+    /// What the header names.
+    pub header: Position,
+    /// What the neck on this film alone looks like; `Unknown` between the typical ranges.
+    pub anatomy: Position,
+    /// Whether the header speaks of an examination in flexion and extension.
+    pub functional: bool,
+}
+
+impl PositionEvidence {
+    /// Nothing is known.
+    pub const NONE: Self = Self { header: Position::Unknown, anatomy: Position::Unknown, functional: false };
+
+    /// The header's word, because whoever took the film saw the patient; without one, what the neck looks like.
+    pub fn position(self) -> Position {
+        if self.header == Position::Unknown { self.anatomy } else { self.header }
+    }
+
+    /// Who told it; `None` where nobody did.
+    pub fn told_by(self) -> Option<ToldBy> {
+        match (self.header, self.anatomy) {
+            (Position::Unknown, Position::Unknown) => None,
+            (Position::Unknown, _) => Some(ToldBy::Anatomy),
+            _ => Some(ToldBy::Header),
+        }
+    }
+
+    /// Whether header and neck contradict each other. A flexion or an extension that looks neutral does not: the patient
+    /// may just have moved little.
+    pub fn disagree(self) -> bool {
+        use Position::{Extension, Flexion, Neutral};
+        matches!(
+            (self.header, self.anatomy),
+            (Flexion, Extension) | (Extension, Flexion) | (Neutral, Flexion | Extension)
+        )
+    }
+}
+
+/// Who told the position of the neck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldBy {
+    /// The words of the header.
+    Header,
+    /// The shape of the neck.
+    Anatomy,
+}
+
+impl ToldBy {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Anatomy => "anatomy",
+        }
+    }
+}
+
 /// The name of a report: a function of the device and the film's content, so the same film always bears the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReportId(pub String);
@@ -209,8 +269,10 @@ pub struct Source {
     pub format: Format,
     /// SOPInstanceUID, where the film has one.
     pub sop_instance_uid: Option<String>,
-    /// A keyed pseudonym of the study, the same for all films of one study on one device.
+    /// A keyed pseudonym of the study, the same for all films of one patient and study on one device.
     pub study_key: Option<String>,
+    /// A keyed pseudonym of the patient by which films are joined; it does not leave the device by itself.
+    pub patient_key: Option<String>,
     /// A keyed pseudonym of the patient, or the patient's id where the configuration lets it out.
     pub patient: Option<String>,
     /// A keyed pseudonym of who took the film, or the name where the configuration lets it out. Not published with the
@@ -259,8 +321,8 @@ pub struct Report {
     pub height: usize,
     /// Millimetres a pixel and the rule that gave them.
     pub spacing: Option<PixelSpacing>,
-    /// The position of the neck.
-    pub position: Position,
+    /// The position of the neck, and who says so.
+    pub position: PositionEvidence,
     /// The side towards which the patient looks.
     pub facing: Option<Facing>,
     /// On the film as decoded.

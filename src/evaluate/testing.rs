@@ -11,7 +11,8 @@ use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::{Covariance, PixelSpacing, PointPx, SpacingSource};
 use crate::domain::radiograph::{Clipped, Format};
 use crate::domain::report::{
-    Assessment, EngineFacts, Exposure, ExposureState, Position, Quality, Report, ReportId, Source, Timing, Verdict,
+    Assessment, EngineFacts, Exposure, ExposureState, PositionEvidence, Quality, Report, ReportId, Source, Timing,
+    Verdict,
 };
 use crate::measure::{self, Subject};
 use crate::phantom::truth::Truth;
@@ -93,6 +94,7 @@ pub(super) fn report(keypoints: &Keypoints) -> Report {
             format: Format::Png,
             sop_instance_uid: None,
             study_key: None,
+            patient_key: None,
             patient: None,
             operator: None,
         },
@@ -101,7 +103,7 @@ pub(super) fn report(keypoints: &Keypoints) -> Report {
         width: SIDE,
         height: SIDE,
         spacing,
-        position: Position::Unknown,
+        position: PositionEvidence::NONE,
         facing: Some(Facing::Right),
         keypoints: keypoints.clone(),
         measurements: measure::measure(&subject, &settings),

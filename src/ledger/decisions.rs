@@ -12,7 +12,7 @@ use chrono::{DateTime, Days, Local, NaiveDate, NaiveTime, TimeZone as _, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::outbox::{self, Kind, NewRow};
-use super::{Ledger, LedgerError};
+use super::{Compose, Ledger, LedgerError, studies};
 use crate::domain::decision::{Action, Decision, JudgedFilm, RejectReason, Word};
 use crate::domain::report::{Position, Report, ReportId, Verdict};
 
@@ -76,7 +76,8 @@ fn start_of(day: NaiveDate) -> i64 {
 }
 
 impl Ledger {
-    /// Keeps a radiographer's word, and puts the answers that `answer` makes of the outcome into the outbox, all or nothing.
+    /// Keeps a radiographer's word, makes the study of its film anew with `compose` where the word has changed something, and
+    /// puts the answers that `answer` makes of the outcome into the outbox, all or nothing.
     ///
     /// # Errors
     /// [`LedgerError::DiskFull`] or whatever SQLite said; nothing has changed, and the request must be taken again.
@@ -84,10 +85,14 @@ impl Ledger {
         &self,
         word: &Word,
         now: DateTime<Utc>,
+        compose: Option<Compose<'_>>,
         answer: impl FnOnce(&Settled) -> Vec<Answer>,
     ) -> Result<Settled, LedgerError> {
         self.transact(|sql| {
             let settled = settle(sql, word, now)?;
+            if let (Settled::Changed(_), Some(compose)) = (&settled, compose) {
+                studies::compose_of(sql, &word.report, compose, now)?;
+            }
             insert_answers(sql, answer(&settled), now)?;
             Ok(settled)
         })
@@ -157,7 +162,7 @@ pub(super) fn insert_film(sql: &Connection, report: &Report, received_at: DateTi
     .execute(params![
         report.id.0,
         received_at.timestamp_millis(),
-        report.position.name(),
+        report.position.position().name(),
         quality.verdict.name(),
         quality.reasons.first().map(|reason| reason.dicom_code),
         quality.exposure.deviation_index.filter(|index| index.is_finite()),
@@ -304,7 +309,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(&folder, &["a", "b"]);
         let say = |film, action| {
-            ledger.decide(&word(film, action, RejectReason::Grid, "x"), Utc::now(), |_| Vec::new()).unwrap()
+            ledger.decide(&word(film, action, RejectReason::Grid, "x"), Utc::now(), None, |_| Vec::new()).unwrap()
         };
         say("b", Action::Repeat);
         for _ in 0..WORDS_KEPT {
@@ -346,7 +351,7 @@ mod tests {
                 let answer = |_: &Settled| {
                     vec![Answer { report: film.into(), topic: None, correlation: None, payload: b"{}".to_vec() }]
                 };
-                let settled = ledger.decide(&word, Utc::now(), answer).unwrap();
+                let settled = ledger.decide(&word, Utc::now(), None, answer).unwrap();
                 prop_assert_eq!(count(&ledger, "outbox"), n as i64 + 1);
                 if film == "unknown" {
                     prop_assert_eq!(settled, Settled::UnknownReport);

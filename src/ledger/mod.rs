@@ -3,8 +3,11 @@
 //! Invariants:
 //! - A film and its outbox rows are written in **one** transaction ([`Ledger::record`]), before anything is published.
 //!   A film whose transaction failed is unseen: it is measured again, under the same report id.
+//! - A film that belongs to a study is joined to it, and the study's payload is made anew, in that same transaction
+//!   ([`Ledger::record_in_study`]).
 //! - A row leaves the outbox when the broker has acknowledged it ([`Ledger::delivered`]), when its own expiry has
-//!   passed, or, for overlays alone, when the outbox needs room. A report or a fault never gives way.
+//!   passed, when a newer payload of the same study takes its place, or, for overlays alone, when the outbox needs room. A
+//!   report or a fault never gives way.
 //! - A film is recorded once: recording known content again changes nothing and says so ([`Recorded::Known`]).
 //! - `seq` counts the reports of this ledger 1, 2, 3 … without gaps: it is given in the film's own transaction.
 //! - A radiographer's word and the answer to it are written in **one** transaction ([`Ledger::decide`]): an answer that was
@@ -23,10 +26,12 @@ mod outbox;
 mod schema;
 mod stamps;
 mod store;
+mod studies;
 
 pub use decisions::{Answer, Range, Settled};
 pub use outbox::{Kind, MAX_SET_ASIDE, NewRow, Next, Room, Row, RowFacts, RowId};
 pub use store::{Film, Identity, Ledger, Limits, Recorded, ReportRow, Seen};
+pub use studies::{Compose, FILMS_KEPT, Membership, StudyFilm, StudyMessage, StudyRow};
 
 use std::path::{Path, PathBuf};
 

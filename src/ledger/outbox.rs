@@ -1,7 +1,8 @@
 //! The outbox: what waits for the broker, in order, and what gives way when there is no room.
 //!
-//! Order: reports and faults first, in the order they were recorded; overlays after them, so that a backlog of pictures
-//! never holds up a number; answers to requests go with the overlays, so that nobody who asks holds one up either. A row that the broker refused is **set aside**: it stays, says why, and is offered again
+//! Order: reports, faults and studies first, in the order they were recorded; overlays after them, so that a backlog of pictures
+//! never holds up a number; answers to requests go with the overlays, so that nobody who asks holds one up either. A row that
+//! the broker refused is **set aside**: it stays, says why, and is offered again
 //! after a while; the others overtake it.
 
 use std::time::Duration;
@@ -23,11 +24,13 @@ pub enum Kind {
     Response,
     /// The picture of a report; the key is the report id. The first to give way.
     Overlay,
+    /// A study, retained; the key is its key. A newer one takes the place of one that waits.
+    Study,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Report, Self::Fault, Self::Response, Self::Overlay];
+    pub const ALL: [Self; 5] = [Self::Report, Self::Fault, Self::Response, Self::Overlay, Self::Study];
 
     /// The name in the ledger and in listings.
     pub const fn name(self) -> &'static str {
@@ -36,15 +39,21 @@ impl Kind {
             Self::Fault => "fault",
             Self::Response => "response",
             Self::Overlay => "overlay",
+            Self::Study => "study",
         }
     }
 
     /// 0 goes before 1.
     const fn rank(self) -> i64 {
         match self {
-            Self::Report | Self::Fault => 0,
+            Self::Report | Self::Fault | Self::Study => 0,
             Self::Response | Self::Overlay => 1,
         }
+    }
+
+    /// Whether the broker keeps it for those who come later.
+    pub const fn retained(self) -> bool {
+        matches!(self, Self::Study)
     }
 
     fn from_name(name: &str) -> Option<Self> {
@@ -88,6 +97,8 @@ pub struct Row {
     pub received_at: DateTime<Utc>,
     /// How often the broker has refused it.
     pub attempts: u32,
+    /// When it is not worth delivering any more; `None` for ever.
+    pub expires_at: Option<DateTime<Utc>>,
     /// Where it goes, if not to the topic of its kind.
     pub topic: Option<String>,
     /// What the request wanted to find in its answer.
@@ -114,9 +125,9 @@ pub enum Next {
 pub struct RowFacts {
     /// Its number.
     pub id: RowId,
-    /// `report`, `fault`, `overlay`.
+    /// `report`, `fault`, `overlay`, `study`.
     pub kind: String,
-    /// Report id or file.
+    /// Report id, file or study key.
     pub key: String,
     /// Size of the payload.
     pub bytes: usize,
@@ -158,13 +169,14 @@ pub(super) fn insert(sql: &Connection, row: &NewRow, seq: Option<i64>, now: Date
     let created = now.timestamp_millis();
     sql.prepare_cached(
         "INSERT INTO outbox (kind, key, seq, rank, retain, bytes, payload, received_at, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         row.kind.name(),
         row.key,
         seq,
         row.kind.rank(),
+        row.kind.retained(),
         i64::try_from(row.payload.len()).unwrap_or(i64::MAX),
         row.payload,
         row.received_at.timestamp_millis(),
@@ -174,9 +186,9 @@ pub(super) fn insert(sql: &Connection, row: &NewRow, seq: Option<i64>, now: Date
     Ok(())
 }
 
-/// How many rows wait that never give way.
+/// How many reports and faults wait. Studies are never more than the reports that made them.
 pub(super) fn lasting(sql: &Connection) -> rusqlite::Result<usize> {
-    sql.prepare_cached("SELECT count(*) FROM outbox WHERE rank = 0")?
+    sql.prepare_cached("SELECT count(*) FROM outbox WHERE rank = 0 AND kind <> 'study'")?
         .query_row([], |row| row.get::<_, i64>(0))
         .map(size)
 }
@@ -210,7 +222,7 @@ pub(super) fn next(sql: &Connection, now: DateTime<Utc>, earlier: i64) -> rusqli
     sql.prepare_cached("DELETE FROM outbox WHERE expires_at IS NOT NULL AND expires_at <= ?1")?.execute([now])?;
     let due = sql
         .prepare_cached(
-            "SELECT id, kind, key, seq, payload, received_at, attempts, topic, correlation FROM outbox
+            "SELECT id, kind, key, seq, payload, received_at, attempts, topic, correlation, expires_at FROM outbox
              WHERE not_before <= ?1 OR not_before > ?1 + ?2 ORDER BY rank, id LIMIT 1",
         )?
         .query_row(params![now, millis(MAX_SET_ASIDE)], |row| read(row, earlier))
@@ -246,6 +258,7 @@ fn read(row: &SqlRow<'_>, earlier: i64) -> rusqlite::Result<Row> {
         topic: row.get(7)?,
         correlation: row.get(8)?,
         decision: None,
+        expires_at: row.get::<_, Option<i64>>(9)?.map(time),
         from_earlier_run: id <= earlier,
     })
 }

@@ -63,6 +63,31 @@ CREATE TABLE passed_over (
 ) WITHOUT ROWID;
 ";
 
+/// Studies: the films of one patient and study, with copies of their reports (some 12 kB each), until the study expires.
+///
+/// - `study`: `patient` is a pseudonym, `by_time` whether it is joined by patient and time, `payload` what was made last.
+/// - `study_film`: `taken_at` is the modality's local time in milliseconds, as if it were UTC.
+const STUDIES: &str = "
+CREATE TABLE study (
+    key        TEXT PRIMARY KEY,
+    patient    TEXT,
+    by_time    INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    payload    BLOB NOT NULL
+);
+CREATE INDEX study_patient ON study (patient) WHERE by_time;
+CREATE INDEX study_expiry ON study (expires_at);
+CREATE TABLE study_film (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    study_key TEXT NOT NULL REFERENCES study (key) ON DELETE CASCADE,
+    report_id TEXT NOT NULL UNIQUE,
+    taken_at  INTEGER NOT NULL,
+    report    BLOB NOT NULL
+);
+CREATE INDEX study_film_order ON study_film (study_key, taken_at, id);
+CREATE INDEX outbox_study ON outbox (key) WHERE kind = 'study';
+";
+
 /// The radiographer's word.
 ///
 /// - `judged`: every film with a report, as repeat analysis counts it. Kept for ever, about 100 bytes a film; `report` keeps
@@ -104,7 +129,7 @@ WHERE CASE WHEN json_valid(text) THEN json_extract(text, '$.quality.verdict') IS
 ";
 
 /// Each step leads from the version of its index to the next.
-const STEPS: [&str; 3] = [FIRST, "", WORD];
+const STEPS: [&str; 3] = [FIRST, STUDIES, WORD];
 
 /// The version that this program writes.
 #[allow(clippy::cast_possible_wrap)] // a handful of steps

@@ -190,6 +190,17 @@ impl Ledger {
     /// [`LedgerError::OutboxFull`], [`LedgerError::DiskFull`]: the film stays unseen, try again later.
     /// [`LedgerError::Oversize`]: a row is larger than any message may be. Otherwise whatever SQLite said.
     pub fn record(&self, film: &Film<'_>, rows: &[NewRow], now: DateTime<Utc>) -> Result<Recorded, LedgerError> {
+        self.record_with(film, rows, now, |_| Ok(()))
+    }
+
+    /// [`Ledger::record`] with something more in the same transaction.
+    pub(super) fn record_with(
+        &self,
+        film: &Film<'_>,
+        rows: &[NewRow],
+        now: DateTime<Utc>,
+        more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<Recorded, LedgerError> {
         let limit = self.limits.payload_bytes;
         if let Some(row) = rows.iter().find(|row| row.payload.len() > limit) {
             return Err(LedgerError::Oversize { kind: row.kind.name(), bytes: row.payload.len(), limit });
@@ -207,6 +218,7 @@ impl Ledger {
             }
         }
         let recorded = self.insert_outcome(&transaction, film, rows, now).map_err(sorted)?;
+        more(&transaction).map_err(sorted)?;
         transaction.commit().map_err(sorted)?;
         Ok(recorded)
     }

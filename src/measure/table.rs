@@ -7,7 +7,7 @@ use super::{Settings, Subject, balance, canal, curvature, disc, instability, unc
 use crate::domain::anatomy::{Corner, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::PixelSpacing;
-use crate::domain::measurement::{Estimate, Level, Measurement, Measurements, Quantity, Reading, Unit};
+use crate::domain::measurement::{Cause, Estimate, Level, Measurement, Measurements, Quantity, Reading, Unit};
 
 use Corner::{AnteroInferior, AnteroSuperior, PosteroInferior, PosteroSuperior};
 
@@ -146,13 +146,13 @@ impl<'a> Reader<'a> {
             return Reading::Withheld(self.missing(&ids));
         };
         if has_a_sign(quantity) && !self.facing_known {
-            return Reading::Withheld("it is not known to which side the patient looks".to_owned());
+            return Reading::Withheld(Cause::SideUnknown.phrase().to_owned());
         }
         if let Some(conflict) = self.conflicts.iter().find(|c| ids.iter().any(|id| c.concerns(*id))) {
             return Reading::Withheld(conflict.reason.clone());
         }
         let Some(scale) = self.scale(quantity) else {
-            return Reading::Withheld("the film carries no trustworthy spacing".to_owned());
+            return Reading::Withheld(Cause::NoSpacing.phrase().to_owned());
         };
         let frame = self.neck.frame();
         let points = landmarks.map(|l| frame.place(l.position));
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
             scale * uncertainty::standard_deviation(formula, points, landmarks.map(|l| frame.covariance(l.covariance)));
         let half = uncertainty::Z_90 * self.settings.calibration.of(quantity.unit()) * sigma;
         match Estimate::new(value, value - half, value + half) {
-            None => Reading::Withheld("its landmarks coincide, so that no finite number comes out".to_owned()),
+            None => Reading::Withheld(format!("{}, so that no finite number comes out", Cause::Coincident.phrase())),
             Some(estimate) => match self.doubt(&ids, &landmarks).or_else(|| imprecise(quantity.unit(), half)) {
                 None => Reading::Ok(estimate),
                 Some(reason) => Reading::Unreliable(estimate, reason),
@@ -187,19 +187,19 @@ impl<'a> Reader<'a> {
                 names.push(name);
             }
         }
-        format!("not found: {}", names.join(", "))
+        format!("{}{}", Cause::NotFound.phrase(), names.join(", "))
     }
 
     /// Why a number that could be computed should be distrusted.
     fn doubt(&self, ids: &[LandmarkId], landmarks: &[Landmark]) -> Option<String> {
         if self.c7 == C7Visibility::Hidden && ids.iter().any(|id| id.vertebra() == Vertebra::C7) {
-            return Some("C7 is hidden: its place is inferred from the vertebrae above".to_owned());
+            return Some(format!("{}: its place is inferred from the vertebrae above", Cause::C7Hidden.phrase()));
         }
         // A confidence that is no number counts as none.
         let sureness = |l: &Landmark| if l.confidence.is_nan() { 0.0 } else { l.confidence };
         let weakest = ids.iter().zip(landmarks.iter().map(sureness)).min_by(|(_, a), (_, b)| a.total_cmp(b));
         let (id, confidence) = weakest.filter(|(_, confidence)| *confidence < self.settings.min_confidence)?;
-        Some(format!("low confidence ({confidence:.2}) in the {}", in_words(id)))
+        Some(format!("{}({confidence:.2}) in the {}", Cause::LowConfidence.phrase(), in_words(id)))
     }
 }
 
@@ -222,10 +222,11 @@ pub fn hardly_known(quantity: Quantity, estimate: &Estimate) -> bool {
 /// Why a number with an interval of this half width should be distrusted.
 fn imprecise(unit: Unit, half: f64) -> Option<String> {
     let sharp = half <= too_wide(unit);
+    let told = Cause::HardlyKnown.phrase();
     (!sharp).then(|| match unit {
-        Unit::Degrees => format!("only known to ±{half:.0}°"),
-        Unit::Millimetres => format!("only known to ±{half:.0} mm"),
-        Unit::Ratio => format!("only known to ±{half:.1}"),
+        Unit::Degrees => format!("{told}±{half:.0}°"),
+        Unit::Millimetres => format!("{told}±{half:.0} mm"),
+        Unit::Ratio => format!("{told}±{half:.1}"),
     })
 }
 

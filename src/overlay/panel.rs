@@ -176,7 +176,10 @@ fn footer(report: &Report) -> Vec<Item> {
     );
     let facing = report.facing.map_or("unknown", |f| f.name());
     vec![
-        Item::Small(format!("{spacing} Facing {facing}, {}. ± is the 90 % interval.", report.position.name())),
+        Item::Small(format!(
+            "{spacing} Facing {facing}, {}. ± is the 90 % interval.",
+            report.position.position().name()
+        )),
         Item::Small(NOTICE.to_owned()),
     ]
 }

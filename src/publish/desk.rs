@@ -1,7 +1,7 @@
 //! Where a radiographer's request is dealt with: read, kept, answered. Knows the ledger, but neither sockets nor the client.
 //!
 //! Every request gets one answer on `repeat/response`, and the same once more on the response topic that it names, where
-//! that is allowed ([`Topics::may_answer_at`]). Word and answers are one transaction of the ledger: a request whose
+//! that is allowed ([`Topics::may_answer_at`]). Word, answers and the study that shows it are one transaction of the ledger: a request whose
 //! [`Desk::take`] succeeded may be acknowledged, and one that comes again is answered alike and changes nothing.
 //!
 //! What a request says is never logged; the kind of a refusal is.
@@ -9,8 +9,8 @@
 use chrono::Utc;
 
 use super::topics::Topics;
-use super::wire::{self, Refusal, RefusalCode};
-use crate::ledger::{Answer, Ledger, LedgerError, Settled};
+use super::wire::{self, Refusal, RefusalCode, StudyContext};
+use crate::ledger::{Answer, Compose, Ledger, LedgerError, Settled, StudyRow};
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,12 +29,19 @@ pub struct Desk {
     device: String,
     topics: Topics,
     ledger: Ledger,
+    studies: Option<StudyContext>,
 }
 
 impl Desk {
     /// A desk that keeps words in `ledger`.
     pub const fn new(device: String, topics: Topics, ledger: Ledger) -> Self {
-        Self { device, topics, ledger }
+        Self { device, topics, ledger, studies: None }
+    }
+
+    /// The same desk, which makes a study anew when a word changes what stands about one of its films.
+    #[must_use]
+    pub fn with_studies(self, studies: Option<StudyContext>) -> Self {
+        Self { studies, ..self }
     }
 
     /// Deals with a request; its answers wait in the outbox then. Returns whether a decision has changed.
@@ -51,7 +58,9 @@ impl Desk {
                 return Ok(false);
             }
         };
-        let settled = self.ledger.decide(&word, now, |settled| match settled {
+        let compose = self.studies.as_ref().map(|context| move |row: &StudyRow| wire::study(row, context));
+        let compose = compose.as_ref().map(|compose| compose as Compose<'_>);
+        let settled = self.ledger.decide(&word, now, compose, |settled| match settled {
             Settled::Changed(decision) | Settled::Unchanged(decision) => {
                 let payload = wire::repeat_taken(&self.device, &word.report, decision.as_ref());
                 self.answers(request, &word.report.0, &payload)

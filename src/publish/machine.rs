@@ -4,7 +4,8 @@
 //! ```text
 //!            Wake              Connected                    nothing due
 //! Disconnected ──► Connecting ──────────► Announcing ──────────────────► Fetching ⇄ Draining
-//!      ▲                │                  info, health, … status last     │  ▲
+//!      ▲                │                  info, health, every study       │  ▲
+//!      │                │                  (Recalling ⇄ Reminding), status │  │
 //!      └────── Lost ────┴──────────────────── from every state ────────┐   ▼  │ OutboxChanged, Wake
 //!                                                                      └─ Idle
 //! Stop: Draining goes on until nothing is due (Hurry: until the answer in flight) ─► Leaving ─► Stopped
@@ -13,7 +14,8 @@
 //! Invariants, tested as properties:
 //! 1. At most one message is in flight.
 //! 2. [`Action::Delete`] names a row that is in flight, and answers its acknowledgement.
-//! 3. After [`Event::Connected`] every known retained topic is sent before any row, `status` last.
+//! 3. After [`Event::Connected`] every known retained topic and every study that the ledger remembers is sent before any
+//!    row, `status` last.
 //! 4. A row stays in the outbox until it is deleted; if the broker stays up and takes it, it is sent.
 //! 5. No row holds up the others for ever: one the broker refuses, or during which the connection breaks again and
 //!    again, is set aside.
@@ -66,6 +68,17 @@ enum Ending {
 /// A set of retained topics, each with the size of its payload.
 type Sizes = [Option<usize>; Retained::ALL.len()];
 
+/// How far the studies have been sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Studies {
+    /// None yet.
+    Due,
+    /// Some.
+    Begun,
+    /// All, or they are left out because one of them breaks every connection.
+    Done,
+}
+
 /// The state machine; see the module.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -75,6 +88,8 @@ pub struct Machine {
     known: Sizes,
     /// Payloads that the broker does not have.
     due: Sizes,
+    /// How far the studies have been sent again on this connection.
+    studies: Studies,
     failures: u32,
     connected_at: Duration,
     announced_at: Duration,
@@ -96,6 +111,7 @@ impl Machine {
             ending: Ending::No,
             known: [None; Retained::ALL.len()],
             due: [None; Retained::ALL.len()],
+            studies: Studies::Done,
             failures: 0,
             connected_at: Duration::ZERO,
             announced_at: Duration::ZERO,
@@ -129,6 +145,7 @@ impl Machine {
             Event::Changed(what, bytes) => self.changed(what, bytes, now, &mut actions),
             Event::OutboxChanged if self.idle() && now >= self.pause_until => self.go_on(now, &mut actions),
             Event::OutboxChanged => {}
+            Event::Recalled(answer) => self.recalled(answer, now, &mut actions),
             Event::Fetched(answer) => self.fetched(answer, now, &mut actions),
             Event::LedgerFailed => self.ledger_failed(now, &mut actions),
             Event::Stop => self.end(Ending::WhenDone, now, &mut actions),
@@ -146,6 +163,7 @@ impl Machine {
         match self.state {
             State::Announcing(what, since) => Some((Message::Retained(what), since)),
             State::Draining(row, since) => Some((Message::Row(row), since)),
+            State::Reminding(since) => Some((Message::Study, since)),
             _ => None,
         }
     }
@@ -163,14 +181,21 @@ impl Machine {
                 self.go_on(now, actions);
             }
             State::Disconnected(at) | State::Idle(at) => actions.push(Action::WakeAt(at)),
-            State::Announcing(_, since) | State::Draining(_, since) if now >= since + ACK_WITHIN => {
+            State::Announcing(_, since) | State::Draining(_, since) | State::Reminding(since)
+                if now >= since + ACK_WITHIN =>
+            {
                 actions.push(Action::Abandon);
                 self.lost(None, now, actions);
             }
-            State::Announcing(_, since) | State::Draining(_, since) => {
+            State::Announcing(_, since) | State::Draining(_, since) | State::Reminding(since) => {
                 actions.push(Action::WakeAt(since + ACK_WITHIN));
             }
-            State::Connecting | State::Fetching | State::Parting | State::Leaving | State::Stopped => {}
+            State::Connecting
+            | State::Recalling
+            | State::Fetching
+            | State::Parting
+            | State::Leaving
+            | State::Stopped => {}
         }
     }
 
@@ -181,6 +206,8 @@ impl Machine {
         self.connected_at = now;
         self.max_packet = max_packet;
         self.announce_all(now);
+        let blocked = self.suspect.is_some_and(|(suspect, strikes)| suspect == Message::Study && strikes >= STRIKES);
+        self.studies = if blocked { Studies::Done } else { Studies::Due };
         self.go_on(now, actions);
     }
 
@@ -207,10 +234,15 @@ impl Machine {
 
     /// The next thing to do on a connection with nothing in flight.
     fn go_on(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        while let Some((what, bytes)) = self.take_due() {
+        loop {
             if self.ending == Ending::Now {
                 break;
             }
+            if self.studies != Studies::Done && self.only_status_due() {
+                self.state = State::Recalling;
+                return actions.push(Action::Recall(self.studies == Studies::Begun));
+            }
+            let Some((what, bytes)) = self.take_due() else { break };
             match self.too_large(bytes) {
                 Some(limit) => actions.push(Action::Tell(what, Why::LargerThan(limit))),
                 None => return self.send(Message::Retained(what), State::Announcing(what, now), now, actions),
@@ -227,6 +259,28 @@ impl Machine {
         }
         self.state = State::Fetching;
         actions.push(Action::Fetch);
+    }
+
+    /// Whether nothing, or `status` alone, is still to be announced.
+    fn only_status_due(&self) -> bool {
+        Retained::ALL.into_iter().zip(&self.due).all(|(what, due)| what == Retained::Status || due.is_none())
+    }
+
+    fn recalled(&mut self, answer: Option<usize>, now: Duration, actions: &mut Vec<Action>) {
+        if self.state != State::Recalling {
+            return;
+        }
+        self.studies = if answer.is_some() { Studies::Begun } else { Studies::Done };
+        match answer {
+            Some(bytes) if self.ending != Ending::Now => match self.too_large(bytes) {
+                None => self.send(Message::Study, State::Reminding(now), now, actions),
+                Some(limit) => {
+                    actions.push(Action::TellStudy(Why::LargerThan(limit)));
+                    self.go_on(now, actions);
+                }
+            },
+            _ => self.go_on(now, actions),
+        }
     }
 
     fn take_due(&mut self) -> Option<(Retained, usize)> {
@@ -276,6 +330,10 @@ impl Machine {
                 self.suspect = self.suspect.filter(|(suspect, _)| *suspect != Message::Retained(what));
                 self.go_on(now, actions);
             }
+            State::Reminding(_) => {
+                self.suspect = self.suspect.filter(|(suspect, _)| *suspect != Message::Study);
+                self.go_on(now, actions);
+            }
             State::Draining(row, _) => {
                 self.suspect = None;
                 actions.push(Action::Delete(row));
@@ -289,6 +347,7 @@ impl Machine {
     fn refused(&mut self, reason: ReasonCode, now: Duration, actions: &mut Vec<Action>) {
         match self.state {
             State::Announcing(what, _) => actions.push(Action::Tell(what, Why::Refused(reason))),
+            State::Reminding(_) => actions.push(Action::TellStudy(Why::Refused(reason))),
             State::Draining(row, _) => {
                 let strikes = self.strike(Message::Row(row));
                 if reason.remedy() == Remedy::SetAside || strikes >= STRIKES {
@@ -327,6 +386,8 @@ impl Machine {
             match (message, why) {
                 (Message::Row(row), Some(why)) => self.set_aside(row, why, actions),
                 (Message::Retained(what), Some(why)) => self.leave_out(what, why, actions),
+                // The strikes are kept: the studies are left out until something else went wrong and well again.
+                (Message::Study, Some(why)) => actions.push(Action::TellStudy(why)),
                 _ => {}
             }
         }
@@ -356,6 +417,11 @@ impl Machine {
         // The actions that followed were not done: a message that was to be sent was not sent either.
         match self.state {
             State::Fetching => self.go_on(now, actions),
+            // The studies come again with the next connection; rows must not wait for them.
+            State::Recalling | State::Reminding(_) => {
+                self.studies = Studies::Done;
+                self.go_on(now, actions);
+            }
             State::Announcing(what, _) => {
                 let size = Retained::ALL.into_iter().zip(self.known).find(|(slot, _)| *slot == what);
                 if let Some((_, Some(bytes))) = size {

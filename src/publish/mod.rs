@@ -43,7 +43,7 @@ pub const MAX_KEEP_ALIVE: Duration = Duration::from_secs(u16::MAX as u64);
 pub const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// How the broker is reached and what the topics are called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Host name or IPv4 address of the broker; with TLS the name that its certificate bears.
     pub host: String,
@@ -59,6 +59,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Name and password; `None` for an anonymous connection or one with a client certificate.
     pub login: Option<Login>,
+    /// How a study is made anew when a radiographer decides about one of its films; `None` leaves studies as they are.
+    pub studies: Option<wire::StudyContext>,
 }
 
 impl Settings {
@@ -72,6 +74,7 @@ impl Settings {
             keep_alive: DEFAULT_KEEP_ALIVE,
             tls: None,
             login: None,
+            studies: None,
         }
     }
 }

@@ -101,6 +101,7 @@ impl Topics {
             Kind::Fault => format!("{}/fault", self.base),
             Kind::Response => format!("{}/{RESPONSE}", self.base),
             Kind::Overlay => format!("{}/overlay/{}", self.base, level(key)),
+            Kind::Study => format!("{}/study/{}", self.base, level(key)),
         }
     }
 
@@ -150,6 +151,7 @@ mod tests {
         assert_eq!(topics.message(Kind::Response, "r1"), "sagitta/room-1/repeat/response");
         assert_eq!(topics.requests(), "sagitta/room-1/repeat/request");
         assert_eq!(topics.retained(Retained::Rejects), "sagitta/room-1/rejects");
+        assert_eq!(topics.message(Kind::Study, "s1"), "sagitta/room-1/study/s1");
         assert_eq!(topics.everything(), "sagitta/room-1/#");
     }
 

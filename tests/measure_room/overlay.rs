@@ -8,7 +8,7 @@ use sagitta::domain::arrival::ContentHash;
 use sagitta::domain::detection::{C7Visibility, Detection};
 use sagitta::domain::geometry::{PixelSpacing, PointPx};
 use sagitta::domain::radiograph::{Acquisition, Clipped, Format, GrayImage, Radiograph};
-use sagitta::domain::report::{EngineFacts, Position, Report, ReportId, Source, Timing};
+use sagitta::domain::report::{EngineFacts, Position, PositionEvidence, Report, ReportId, Source, Timing};
 use sagitta::measure::{self, Subject, measure};
 use sagitta::overlay::{self, OverlayError};
 
@@ -69,6 +69,7 @@ fn report(film: &GrayImage, detection: &Detection, spacing: Option<PixelSpacing>
             format: Format::Dicom,
             sop_instance_uid: None,
             study_key: None,
+            patient_key: None,
             patient: None,
             operator: None,
         },
@@ -77,7 +78,7 @@ fn report(film: &GrayImage, detection: &Detection, spacing: Option<PixelSpacing>
         width: film.width(),
         height: film.height(),
         spacing,
-        position: Position::Neutral,
+        position: PositionEvidence { header: Position::Neutral, ..PositionEvidence::NONE },
         facing: detection.facing,
         keypoints: detection.keypoints.clone(),
         measurements,

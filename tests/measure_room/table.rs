@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::{Covariance, PixelSpacing, PointPx};
-use sagitta::domain::measurement::{Calibration, Level, Measurement, Measurements, Quantity, Reading, Unit};
+use sagitta::domain::measurement::{Calibration, Cause, Level, Measurement, Measurements, Quantity, Reading, Unit};
 use sagitta::measure::{Settings, Subject, measure};
 
 use crate::neck::{Neck, Placing, belongs_to, calibrated, corner, lamina, moved, without};
@@ -211,6 +211,36 @@ fn a_number_that_is_hardly_known_is_unreliable_and_says_how_little() {
 }
 
 /// Exchanges the positions of two landmarks.
+/// Summaries in other languages rest on it.
+#[test]
+fn every_reason_tells_its_cause() {
+    let placing = Placing::default();
+    let neck = Neck::default().keypoints(placing);
+    let (facing, spacing) = (Some(placing.facing), calibrated(placing.mm_per_pixel));
+    let causes = |table: Measurements| -> Vec<Cause> {
+        let reasons = table.0.iter().filter_map(|row| match &row.reading {
+            Reading::Withheld(reason) | Reading::Unreliable(_, reason) => Some(Cause::of(reason)),
+            Reading::Ok(_) => None,
+        });
+        let mut causes: Vec<Cause> = reasons.collect();
+        causes.sort_unstable();
+        causes.dedup();
+        causes
+    };
+    assert_eq!(causes(read(&neck, facing, None)), [Cause::NoSpacing]);
+    assert_eq!(causes(read(&neck, None, spacing)), [Cause::SideUnknown]);
+    let gone = without(&neck, |id| id.vertebra() == Vertebra::C7);
+    assert_eq!(causes(read(&gone, facing, spacing)), [Cause::NotFound]);
+    let unsure = neck.map(|_, l| Landmark { confidence: 0.1, ..l });
+    assert_eq!(causes(read(&unsure, facing, spacing)), [Cause::LowConfidence]);
+    let vague = neck.map(|_, l| Landmark { covariance: Covariance::isotropic(500.0), ..l });
+    assert_eq!(causes(read(&vague, facing, spacing)), [Cause::HardlyKnown]);
+    let heap = neck.map(|_, l| Landmark { position: PointPx::new(1.0, 1.0), ..l });
+    assert_eq!(causes(read(&heap, facing, spacing)), [Cause::Contradiction]);
+    let hidden = Subject { keypoints: &neck, facing, spacing, c7: C7Visibility::Hidden };
+    assert_eq!(causes(measure(&hidden, &Settings::default())), [Cause::C7Hidden]);
+}
+
 fn swapped(keypoints: &Keypoints, a: LandmarkId, b: LandmarkId) -> Keypoints {
     let at = |id| keypoints.get(id).unwrap().position;
     let (pa, pb) = (at(a), at(b));

@@ -292,6 +292,7 @@ pub fn sample() -> Report {
             format: Format::Dicom,
             sop_instance_uid: Some("1.2.3".into()),
             study_key: Some("s-1".into()),
+            patient_key: None,
             patient: None,
             operator: None,
         },
@@ -300,7 +301,7 @@ pub fn sample() -> Report {
         width: 2500,
         height: 3000,
         spacing: PixelSpacing::new(0.143_000_1, SpacingSource::ImagerDetectorPlane),
-        position: Position::Neutral,
+        position: PositionEvidence { header: Position::Neutral, ..PositionEvidence::NONE },
         facing: Some(Facing::Left),
         keypoints: Keypoints::new(landmarks),
         measurements: Measurements(vec![

@@ -11,6 +11,8 @@ use crate::publish::topics::Retained;
 pub enum Message {
     /// The newest of a retained topic.
     Retained(Retained),
+    /// The study that was recalled last.
+    Study,
     /// The row that was fetched last.
     Row(RowId),
     /// Status `offline`, retained: the last word before a graceful end.
@@ -54,6 +56,8 @@ pub enum Event {
     OutboxChanged,
     /// The answer to [`Action::Fetch`].
     Fetched(Fetched),
+    /// The answer to [`Action::Recall`]: the size of the next study's payload, or that there is none left.
+    Recalled(Option<usize>),
     /// The ledger could not do an action; what followed it was not done.
     LedgerFailed,
     /// Finish what is due, say farewell, leave.
@@ -73,6 +77,9 @@ pub enum Action {
     Abandon,
     /// Publish, QoS 1.
     Send(Message),
+    /// Ask the ledger for the first study that is remembered, or with `true` for the one after the last; answer with
+    /// [`Event::Recalled`] at once.
+    Recall(bool),
     /// Ask the outbox; answer with [`Event::Fetched`] at once.
     Fetch,
     /// The broker has the row: forget it.
@@ -81,6 +88,8 @@ pub enum Action {
     SetAside(RowId, Duration, Why),
     /// A retained message was refused: tell it. It is tried again when it changes and after the next CONNACK.
     Tell(Retained, Why),
+    /// The study that was recalled last was refused: tell it. It is tried again after the next CONNACK.
+    TellStudy(Why),
     /// Wake me then; replaces what was said before.
     WakeAt(Duration),
     /// Send DISCONNECT and close.
@@ -98,6 +107,10 @@ pub enum State {
     Connecting,
     /// A retained topic is in flight since the time.
     Announcing(Retained, Duration),
+    /// The ledger was asked for a study.
+    Recalling,
+    /// A study is in flight again since the time.
+    Reminding(Duration),
     /// The outbox was asked.
     Fetching,
     /// A row is in flight since the time.

@@ -18,6 +18,7 @@ enum Happening {
     Breaks(Option<u8>),
     RowIsAdded(usize),
     Changes(Retained, usize),
+    StudyIsRemembered(usize),
     LedgerFails,
 }
 
@@ -44,6 +45,12 @@ struct World {
     known: BTreeSet<Retained>,
     /// Retained topics that must still be sent before the first row of this connection.
     owed: BTreeSet<Retained>,
+    /// Payload sizes of the studies that the ledger remembers, and which was recalled last.
+    studies: Vec<usize>,
+    recalled: usize,
+    /// Whether the studies have had their turn on this connection, or are left out for good reason.
+    reminded: bool,
+    left_out: bool,
     ledger_fails: bool,
     sent: Vec<Message>,
     deleted: Vec<i64>,
@@ -65,6 +72,10 @@ impl World {
             losing: false,
             known: BTreeSet::new(),
             owed: BTreeSet::new(),
+            studies: Vec::new(),
+            recalled: 0,
+            reminded: false,
+            left_out: false,
             ledger_fails: false,
             sent: Vec::new(),
             deleted: Vec::new(),
@@ -77,8 +88,12 @@ impl World {
         while let Some(event) = events.pop_front() {
             self.losing = matches!(event, Event::Lost(_)) || (event == Event::Wake && self.in_flight.is_some());
             for action in self.machine.handle(event, self.now) {
-                if matches!(action, Action::Fetch | Action::Delete(_) | Action::SetAside(..)) && self.ledger_fails {
+                let asks =
+                    matches!(action, Action::Fetch | Action::Recall(_) | Action::Delete(_) | Action::SetAside(..));
+                if asks && self.ledger_fails {
                     self.ledger_fails = false;
+                    // The studies may be skipped then, and come again with the next connection.
+                    self.reminded = true;
                     events.push_back(Event::LedgerFailed);
                     break;
                 }
@@ -106,9 +121,16 @@ impl World {
                         self.owed.remove(&what);
                         let status_last = what != Retained::Status || self.owed.is_empty();
                         assert!(status_last, "status before {:?}", self.owed);
+                        let studies_first = what != Retained::Status || self.reminded || self.left_out;
+                        assert!(studies_first, "status before the studies");
+                    }
+                    Message::Study => {
+                        assert!(self.recalled < self.studies.len());
+                        assert!(self.owed.iter().all(|owed| *owed == Retained::Status), "study before {:?}", self.owed);
                     }
                     Message::Row(row) => {
                         assert!(self.owed.is_empty(), "row before {:?}", self.owed);
+                        assert!(self.reminded || self.left_out, "row before the studies");
                         assert!(self.outbox.contains_key(&row.0));
                     }
                     Message::Farewell => {}
@@ -116,6 +138,13 @@ impl World {
                 self.in_flight = Some(message);
                 self.sent.push(message);
             }
+            Action::Recall(on) => {
+                self.recalled = if on { self.recalled + 1 } else { 0 };
+                let bytes = self.studies.get(self.recalled).copied();
+                self.reminded |= bytes.is_none();
+                return Some(Event::Recalled(bytes));
+            }
+            Action::TellStudy(_) => self.left_out |= self.losing,
             Action::Fetch => return Some(Event::Fetched(self.fetch())),
             Action::Delete(row) => {
                 assert_eq!(self.acked, Some(row), "deleted without its acknowledgement");
@@ -154,6 +183,7 @@ impl World {
         self.connecting = false;
         self.connected = true;
         self.owed = self.known.clone();
+        self.reminded = false;
         self.feed(Event::Connected(limit));
     }
 
@@ -205,6 +235,7 @@ impl World {
             Happening::Breaks(reason) if self.connected => self.breaks(reason),
             Happening::RowIsAdded(bytes) => self.adds(bytes),
             Happening::Changes(what, bytes) => self.changes(what, bytes),
+            Happening::StudyIsRemembered(bytes) => self.studies.push(bytes),
             Happening::LedgerFails => self.ledger_fails = true,
             _ => {}
         }
@@ -242,6 +273,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => prop::option::of(code).prop_map(Happening::Breaks),
         4 => prop::sample::select(vec![10_usize, 5_000]).prop_map(Happening::RowIsAdded),
         3 => (retained(), prop::sample::select(vec![10_usize, 5_000])).prop_map(|(w, b)| Happening::Changes(w, b)),
+        2 => prop::sample::select(vec![10_usize, 5_000]).prop_map(Happening::StudyIsRemembered),
         1 => Just(Happening::LedgerFails),
     ]
 }
@@ -410,6 +442,59 @@ fn pauses_grow_to_their_limit_and_start_small_after_a_good_connection() {
     world.passes(STABLE_AFTER);
     world.breaks(None);
     assert!(world.wake - world.now <= FIRST_PAUSE);
+}
+
+#[test]
+fn every_connection_brings_all_studies_between_the_others_and_status() {
+    let mut world = World::new();
+    world.studies = vec![10, 20];
+    for what in Retained::ALL {
+        world.changes(what, 10);
+    }
+    world.adds(10);
+    world.passes(Duration::ZERO);
+    for _ in 0..2 {
+        world.sent.clear();
+        world.connects(None);
+        world.goes_well();
+        let mut expected = Retained::ALL.map(Message::Retained).to_vec();
+        let before_status = expected.len() - 1;
+        expected.splice(before_status..before_status, [Message::Study; 2]);
+        assert_eq!(world.sent[..expected.len()], expected);
+        world.breaks(None);
+        world.passes(SECOND * 60);
+    }
+}
+
+#[test]
+fn a_study_that_is_refused_or_too_large_holds_up_nobody() {
+    let mut world = World::new();
+    world.studies = vec![5_000, 10, 20];
+    world.changes(Retained::Status, 10);
+    world.passes(Duration::ZERO);
+    world.connects(Some(2_000));
+    assert_eq!(world.in_flight, Some(Message::Study));
+    world.in_flight = None;
+    world.feed(Event::Refused(ReasonCode(0x87)));
+    assert_eq!((world.in_flight, world.recalled), (Some(Message::Study), 2));
+    world.acks();
+    assert_eq!(world.in_flight, Some(Message::Retained(Retained::Status)));
+}
+
+#[test]
+fn a_study_that_breaks_every_connection_is_left_out() {
+    let mut world = World::new();
+    world.studies = vec![10];
+    world.adds(10);
+    world.passes(Duration::ZERO);
+    for _ in 0..STRIKES {
+        world.connects(None);
+        assert_eq!(world.in_flight, Some(Message::Study));
+        world.breaks(None);
+        world.passes(SECOND * 60);
+    }
+    world.connects(None);
+    assert_eq!(world.in_flight, Some(Message::Row(RowId(1))));
 }
 
 #[test]

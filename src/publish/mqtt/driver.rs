@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::link::{self, Answer, Link, Outgoings};
 use super::{DRAIN_SHARE, LATE_AFTER, LATENCIES_KEPT, Wishes};
-use crate::ledger::{Kind, Ledger, LedgerError, MAX_SET_ASIDE, Next, Row, RowId};
+use crate::ledger::{Kind, Ledger, LedgerError, MAX_SET_ASIDE, Next, Row, RowId, StudyMessage};
 use crate::publish::machine::{Action, Event, Fetched, Machine, Message, State, Why};
 use crate::publish::topics::{Retained, Topics};
 use crate::publish::wire::{self, StatusState};
@@ -42,6 +42,8 @@ pub(super) struct Driver {
     link: Option<Link>,
     /// The row that was fetched last.
     row: Option<Row>,
+    /// The study that was recalled last.
+    study: Option<StudyMessage>,
     started: Instant,
     wake: Instant,
     hurry: Option<Instant>,
@@ -69,6 +71,7 @@ impl Driver {
             facts,
             link: None,
             row: None,
+            study: None,
             started: now,
             wake: now,
             hurry: None,
@@ -180,6 +183,7 @@ impl Driver {
                 self.problem("the broker did not acknowledge a message".into());
             }
             Action::Send(message) => self.send(message),
+            Action::Recall(on) => return self.recall(on).map(|bytes| Some(Event::Recalled(bytes))),
             Action::Fetch => return self.fetch().map(|fetched| Some(Event::Fetched(fetched))),
             Action::Delete(row) => {
                 self.ledger.delivered(row)?;
@@ -195,6 +199,11 @@ impl Driver {
                 let text = format!("{}: {}", self.topics.retained(what), explain(why));
                 self.refused(&text);
                 warn!(topic = what.name(), reason = text, "a retained message was not taken");
+            }
+            Action::TellStudy(why) => {
+                let text = format!("a study: {}", explain(why));
+                self.refused(&text);
+                warn!(reason = text, "a retained message was not taken");
             }
             Action::WakeAt(at) => self.wake = self.started + at,
             Action::Disconnect => {
@@ -216,6 +225,13 @@ impl Driver {
         Ok(())
     }
 
+    /// The size of the first study's payload, or of the one's after the last.
+    fn recall(&mut self, on: bool) -> Result<Option<usize>, LedgerError> {
+        let last = self.study.take().filter(|_| on).map(|study| study.key);
+        self.study = self.ledger.study_after(last.as_deref(), Utc::now())?;
+        Ok(self.study.as_ref().map(|study| study.payload.len()))
+    }
+
     fn fetch(&mut self) -> Result<Fetched, LedgerError> {
         Ok(match self.ledger.next(Utc::now())? {
             Next::Row(row) => {
@@ -232,6 +248,7 @@ impl Driver {
     fn send(&self, message: Message) {
         let outgoing = match message {
             Message::Retained(what) => self.retained(what),
+            Message::Study => self.study.as_ref().map(|study| self.study_message(study)),
             Message::Row(_) => self.row.as_ref().map(|row| self.row_message(row)),
             Message::Farewell => Some(Outgoings {
                 topic: self.topics.retained(Retained::Status),
@@ -265,18 +282,31 @@ impl Driver {
         })
     }
 
+    fn study_message(&self, study: &StudyMessage) -> Outgoings {
+        Outgoings {
+            topic: self.topics.message(Kind::Study, &study.key),
+            payload: Bytes::copy_from_slice(&study.payload),
+            retain: Kind::Study.retained(),
+            content_type: wire::JSON,
+            expiry: Some(until(study.expires_at)),
+            correlation: None,
+        }
+    }
+
     fn row_message(&self, row: &Row) -> Outgoings {
         let (content_type, expiry) = match row.kind {
             Kind::Response => (wire::JSON, RESPONSE_EXPIRY),
             Kind::Report | Kind::Fault => (wire::JSON, REPORT_EXPIRY),
             Kind::Overlay => (wire::JPEG, OVERLAY_EXPIRY),
+            // A study without an end would stay with the broker for ever; the ledger never writes one.
+            Kind::Study => (wire::JSON, row.expires_at.map_or(OVERLAY_EXPIRY, until)),
         };
         let late = historical(row, Utc::now());
         let stamped = row.seq.and_then(|seq| wire::deliver(&row.payload, seq, late, row.decision.as_ref()));
         Outgoings {
             topic: row.topic.clone().unwrap_or_else(|| self.topics.message(row.kind, &row.key)),
             payload: stamped.unwrap_or_else(|| row.payload.clone()).into(),
-            retain: false,
+            retain: row.kind.retained(),
             content_type,
             expiry: Some(expiry),
             correlation: row.correlation.clone().map(Bytes::from),
@@ -321,6 +351,11 @@ impl Driver {
 /// Late by the clock, or from before a restart.
 fn historical(row: &Row, now: DateTime<Utc>) -> bool {
     row.from_earlier_run || (now - row.received_at).to_std().is_ok_and(|age| age > LATE_AFTER)
+}
+
+/// What is left until `end`; at least a second, because 0 would mean that it has expired already.
+fn until(end: DateTime<Utc>) -> Duration {
+    (end - Utc::now()).to_std().unwrap_or_default().max(Duration::from_secs(1))
 }
 
 fn after(wait: Duration) -> DateTime<Utc> {

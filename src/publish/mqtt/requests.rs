@@ -86,7 +86,7 @@ pub fn spawn(settings: Settings, ledger: Ledger, taken: impl Fn() + Send + 'stat
     let failed = |source| PublishError::System { what: "the thread for requests cannot be started".into(), source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
-    let desk = Desk::new(settings.device.clone(), topics.clone(), ledger);
+    let desk = Desk::new(settings.device.clone(), topics.clone(), ledger).with_studies(settings.studies.clone());
     let mut counter = Counter { settings, topics, desk, taken: Box::new(taken), stopped };
     let thread = std::thread::Builder::new()
         .name("requests".into())

@@ -11,10 +11,12 @@
 mod device;
 mod fault;
 mod names;
+mod recall;
 mod rejects;
 mod repeat;
 mod report;
 pub mod schema;
+mod study;
 mod words;
 
 use std::borrow::Cow;
@@ -37,8 +39,12 @@ pub use report::{
     Body, Engine, EngineModel, Exposure, Film, Finding, Landmark, Measurement, Quality, Reason, Report, Source, Timing,
     View, deliver, report,
 };
+pub use study::{
+    Disagreement, Dynamic, FilmStatus, JoinedBy, Motion, Stability, Study, StudyContext, Thresholds, study,
+};
 pub use words::{
-    Certainty, ExposureState, Facing, Format, MeasurementStatus, Position, Stage, Unit, Verdict, Visibility,
+    Certainty, Effort, ExposureState, Facing, Format, MeasurementStatus, Position, Stage, ToldBy, Unit, Verdict,
+    Visibility,
 };
 
 /// The content type of every JSON payload.

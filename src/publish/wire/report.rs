@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::repeat::Decision;
 use super::words::{
-    Certainty, ExposureState, Facing, Format, MeasurementStatus, Position, SpacingSource, Stage, Unit, Verdict,
+    Certainty, ExposureState, Facing, Format, MeasurementStatus, Position, SpacingSource, Stage, ToldBy, Unit, Verdict,
     Visibility,
 };
 use super::{Moment, Number, bytes, names};
@@ -90,7 +90,8 @@ pub struct Source {
     pub format: Format,
     /// SOPInstanceUID.
     pub sop_instance_uid: Option<String>,
-    /// A keyed pseudonym of the study, the same for all films of one study on one device.
+    /// A keyed pseudonym of the study, the same for all films of one patient and study on one device: the last level of the
+    /// study's topic.
     pub study_key: Option<String>,
     /// A keyed pseudonym of the patient, or the patient's id where the configuration lets it out.
     pub patient: Option<String>,
@@ -110,12 +111,32 @@ pub struct Film {
 }
 
 /// How the patient stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct View {
-    /// Of the neck.
+    /// Of the neck: the header's word, else what the neck clearly looks like.
     pub position: Position,
     /// The side of the film towards which the patient looks.
     pub facing: Option<Facing>,
+    /// Who told the position; `null` where nobody did.
+    #[serde(default)]
+    pub told_by: Option<ToldBy>,
+    /// The position that the header names.
+    #[serde(default = "unknown")]
+    pub header: Position,
+    /// The position that the neck on this film looks like.
+    #[serde(default = "unknown")]
+    pub anatomy: Position,
+    /// Whether the header speaks of an examination in flexion and extension.
+    #[serde(default)]
+    pub functional: bool,
+    /// What to check where header and neck contradict each other; else `null`.
+    #[serde(default)]
+    pub disagreement: Option<String>,
+}
+
+/// For reports from before header and anatomy were told apart.
+const fn unknown() -> Position {
+    Position::Unknown
 }
 
 /// A landmark.
@@ -256,7 +277,7 @@ pub fn report(report: &domain::Report) -> Vec<u8> {
             spacing_mm: report.spacing.and_then(|s| Number::new(s.mm_per_pixel(), SPACING_DECIMALS)),
             spacing_source: report.spacing.map(|s| s.source().into()),
         },
-        view: View { position: report.position.into(), facing: report.facing.map(Into::into) },
+        view: view(report.position, report.facing),
         landmarks: report.keypoints.iter().filter_map(|(id, landmark)| self::landmark(id, landmark)).collect(),
         measurements: report.measurements.0.iter().map(measurement).collect(),
         findings: report.assessment.findings.iter().map(finding).collect(),
@@ -290,6 +311,22 @@ pub fn deliver(stored: &[u8], seq: u64, historical: bool, decision: Option<&deci
     Some(delivered)
 }
 
+fn view(position: domain::PositionEvidence, facing: Option<crate::domain::anatomy::Facing>) -> View {
+    let (header, anatomy) = (position.header, position.anatomy);
+    View {
+        position: position.position().into(),
+        facing: facing.map(Into::into),
+        told_by: position.told_by().map(Into::into),
+        header: header.into(),
+        anatomy: anatomy.into(),
+        functional: position.functional,
+        disagreement: position.disagree().then(|| {
+            let (header, anatomy) = (header.name(), anatomy.name());
+            format!("The header calls this film {header}, but the neck looks like {anatomy}: check the label.")
+        }),
+    }
+}
+
 fn source(source: &domain::Source) -> Source {
     Source {
         file: source.file.clone(),
@@ -315,17 +352,27 @@ fn landmark(id: crate::domain::anatomy::LandmarkId, landmark: &crate::domain::an
 }
 
 fn measurement(measurement: &measured::Measurement) -> Measurement {
-    let unit = measurement.quantity.unit();
+    let level = measurement.level.map(|level| level.to_string());
+    reading(measurement.quantity.name(), level, measurement.quantity.unit(), &measurement.reading)
+}
+
+/// A number called `name`, with all that belongs to it.
+pub(super) fn reading(
+    name: &str,
+    level: Option<String>,
+    unit: measured::Unit,
+    reading: &measured::Reading,
+) -> Measurement {
     let decimals = decimals(unit);
-    let estimate = measurement.reading.estimate();
-    let (status, reason) = match &measurement.reading {
+    let estimate = reading.estimate();
+    let (status, reason) = match reading {
         measured::Reading::Ok(_) => (MeasurementStatus::Ok, None),
         measured::Reading::Unreliable(_, why) => (MeasurementStatus::Unreliable, Some(why.clone())),
         measured::Reading::Withheld(why) => (MeasurementStatus::Withheld, Some(why.clone())),
     };
     Measurement {
-        name: measurement.quantity.name().into(),
-        level: measurement.level.map(|level| level.to_string()),
+        name: name.into(),
+        level,
         value: estimate.and_then(|e| Number::new(e.value(), decimals)),
         unit: unit.into(),
         ci90: estimate.and_then(|e| {

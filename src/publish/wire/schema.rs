@@ -17,7 +17,7 @@ struct Entry {
     make: fn() -> Value,
 }
 
-const ENTRIES: [Entry; 8] = [
+const ENTRIES: [Entry; 9] = [
     Entry { topic: "report", name: names::REPORT, make: make::<super::Report> },
     Entry { topic: "fault", name: names::FAULT, make: make::<super::Fault> },
     Entry { topic: "status", name: names::STATUS, make: make::<super::Status> },
@@ -26,6 +26,7 @@ const ENTRIES: [Entry; 8] = [
     Entry { topic: "repeat_request", name: names::REPEAT_REQUEST, make: make::<super::RepeatRequest> },
     Entry { topic: "repeat_response", name: names::REPEAT_RESPONSE, make: make::<super::RepeatResponse> },
     Entry { topic: "rejects", name: names::REJECTS, make: make::<super::Rejects> },
+    Entry { topic: "study", name: names::STUDY, make: make::<super::Study> },
 ];
 
 /// The documents of `docs/schemas/`: file name and text.

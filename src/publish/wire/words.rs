@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{anatomy, detection, geometry, measurement, radiograph, report};
+use crate::study;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident from $domain:path { $($variant:ident = $word:literal),+ $(,)? }) => {
@@ -55,6 +56,10 @@ words! {
     Position from report::Position { Neutral = "neutral", Flexion = "flexion", Extension = "extension", Unknown = "unknown" }
 }
 words! {
+    /// Who told the position of the neck.
+    ToldBy from report::ToldBy { Header = "header", Anatomy = "anatomy" }
+}
+words! {
     /// The side of the film towards which the patient looks.
     Facing from anatomy::Facing { Left = "left", Right = "right" }
 }
@@ -81,6 +86,11 @@ words! {
 words! {
     /// The exposure in one word.
     ExposureState from report::ExposureState { Good = "good", Under = "under", Over = "over", Unknown = "unknown" }
+}
+
+words! {
+    /// Whether the neck moved enough between flexion and extension to call anything stable.
+    Effort from study::Effort { Sufficient = "sufficient", Insufficient = "insufficient", Unknown = "unknown" }
 }
 
 /// Whether a number is to be used.
@@ -126,6 +136,12 @@ mod tests {
         }
         for u in [m::Unit::Degrees, m::Unit::Millimetres, m::Unit::Ratio] {
             assert_eq!(Unit::from(u).word(), u.name());
+        }
+        for t in [p::ToldBy::Header, p::ToldBy::Anatomy] {
+            assert_eq!(ToldBy::from(t).word(), t.name());
+        }
+        for e in [study::Effort::Sufficient, study::Effort::Insufficient, study::Effort::Unknown] {
+            assert_eq!(Effort::from(e).word(), e.name());
         }
         for c in [p::Certainty::Clear, p::Certainty::Borderline] {
             assert_eq!(Certainty::from(c).word(), c.name());

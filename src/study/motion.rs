@@ -1,8 +1,8 @@
-//! The films of one patient together: what moves between flexion and extension.
+//! What moves between flexion and extension: a pure function of two tables of measurements.
 //!
-//! A pure function of two tables of measurements; joining films into studies comes with the ledger. Paper A: the
-//! absolute difference of slip distance and slip angle between the two views, a level; beyond 3.5 mm or 11° the level is
-//! unstable. Without enough motion between the views no level is called stable: the answer is insufficient effort.
+//! Paper A: the absolute difference of slip distance and slip angle between the two views, a level; beyond 3.5 mm or 11°
+//! the level is unstable. Without enough motion between the views no level is called stable: the answer is insufficient
+//! effort.
 //!
 //! Millimetres of two films can be compared only if both have a trustworthy spacing; without, angles stand alone, and a
 //! level can then be unstable by its angle but not stable.
@@ -27,6 +27,28 @@ impl Default for Settings {
     }
 }
 
+/// Whether the neck moved enough between the views to say that something holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// At least [`Settings::effort_deg`].
+    Sufficient,
+    /// Less.
+    Insufficient,
+    /// The range of motion was not read without reservation.
+    Unknown,
+}
+
+impl Effort {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sufficient => "sufficient",
+            Self::Insufficient => "insufficient",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What can be said of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stability {
@@ -36,8 +58,28 @@ pub enum Stability {
     Stable(Certainty),
     /// Neither crosses its threshold, but the neck did not move enough to say stable.
     InsufficientEffort,
-    /// A number is missing, so that stable cannot be said.
+    /// A number is missing, or the range of motion is not known, so that stable cannot be said.
     Undetermined,
+}
+
+impl Stability {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unstable(_) => "unstable",
+            Self::Stable(_) => "stable",
+            Self::InsufficientEffort => "insufficient_effort",
+            Self::Undetermined => "undetermined",
+        }
+    }
+
+    /// How surely, where a side was taken.
+    pub const fn certainty(self) -> Option<Certainty> {
+        match self {
+            Self::Unstable(certainty) | Self::Stable(certainty) => Some(certainty),
+            Self::InsufficientEffort | Self::Undetermined => None,
+        }
+    }
 }
 
 /// The change of one level between the views.
@@ -60,29 +102,36 @@ pub struct Dynamic {
     pub range_of_motion: Reading,
     /// C2–C7 or C2–C6: which of them the range of motion is.
     pub range_over: Quantity,
+    /// Whether that is enough.
+    pub effort: Effort,
     /// The five segments from the head downwards.
     pub levels: Vec<Motion>,
 }
 
-/// Compares the measurements of a flexion and an extension film of one patient.
-pub fn dynamic(flexion: &Measurements, extension: &Measurements, settings: &Settings) -> Dynamic {
+/// Compares the measurements of a flexion and an extension film of one patient. `magnification` is the largest factor by
+/// which the films may show lengths too long (1 where they carry the patient's own millimetres): a slip that is beyond its
+/// threshold only by this much is borderline.
+pub fn dynamic(flexion: &Measurements, extension: &Measurements, magnification: f64, settings: &Settings) -> Dynamic {
     let change_of = |quantity, level| change(flexion.get(quantity, level), extension.get(quantity, level));
     let whole = change_of(Quantity::C2C7Cobb, None);
     let (range_over, range_of_motion) = match change_of(Quantity::C2C6Cobb, None) {
         short @ Reading::Ok(_) if !matches!(whole, Reading::Ok(_)) => (Quantity::C2C6Cobb, short),
         _ => (Quantity::C2C7Cobb, whole),
     };
-    // An unreliable range of motion is not enough to call anything stable.
-    let effort = matches!(&range_of_motion, Reading::Ok(range) if range.value() >= settings.effort_deg);
+    let effort = match &range_of_motion {
+        Reading::Ok(range) if range.value() >= settings.effort_deg => Effort::Sufficient,
+        Reading::Ok(_) => Effort::Insufficient,
+        Reading::Unreliable(..) | Reading::Withheld(_) => Effort::Unknown,
+    };
     let levels = Level::segments()
         .map(|(_, _, level)| {
             let slip = change_of(Quantity::SlipDistance, Some(level));
             let angle = change_of(Quantity::SlipAngle, Some(level));
-            let stability = stability(&slip, &angle, effort, settings);
+            let stability = stability(&slip, &angle, effort, magnification, settings);
             Motion { level, slip, angle, stability }
         })
         .collect();
-    Dynamic { range_of_motion, range_over, levels }
+    Dynamic { range_of_motion, range_over, effort, levels }
 }
 
 /// The absolute difference of two readings; independent films, so that the half widths add in quadrature.
@@ -109,19 +158,24 @@ fn change(flexion: Option<&Reading>, extension: Option<&Reading>) -> Reading {
     }
 }
 
-fn stability(slip: &Reading, angle: &Reading, effort: bool, settings: &Settings) -> Stability {
-    let sides = [(slip, settings.slip_mm), (angle, settings.angle_deg)];
-    let beyond = |(reading, limit): &(&Reading, f64)| reading.estimate().is_some_and(|e| e.value() > *limit);
-    let clear = |(reading, limit): &(&Reading, f64)| matches!(reading, Reading::Ok(e) if !e.straddles(*limit));
+fn stability(slip: &Reading, angle: &Reading, effort: Effort, magnification: f64, settings: &Settings) -> Stability {
+    let sides = [(slip, settings.slip_mm, magnification), (angle, settings.angle_deg, 1.0)];
+    let beyond = |(reading, limit, _): &(&Reading, f64, f64)| reading.estimate().is_some_and(|e| e.value() > *limit);
+    let clear = |(reading, limit, too_long): &(&Reading, f64, f64)| {
+        let by_magnification = |e: &Estimate| e.value() > *limit && e.value() / too_long <= *limit;
+        matches!(reading, Reading::Ok(e) if !e.straddles(*limit) && !by_magnification(e))
+    };
     let certainty = |clear| if clear { Certainty::Clear } else { Certainty::Borderline };
     if sides.iter().any(beyond) {
-        Stability::Unstable(certainty(sides.iter().any(|s| beyond(s) && clear(s))))
-    } else if sides.iter().any(|(reading, _)| reading.estimate().is_none()) {
-        Stability::Undetermined
-    } else if !effort {
-        Stability::InsufficientEffort
-    } else {
-        Stability::Stable(certainty(sides.iter().all(clear)))
+        return Stability::Unstable(certainty(sides.iter().any(|s| beyond(s) && clear(s))));
+    }
+    if sides.iter().any(|(reading, ..)| reading.estimate().is_none()) {
+        return Stability::Undetermined;
+    }
+    match effort {
+        Effort::Unknown => Stability::Undetermined,
+        Effort::Insufficient => Stability::InsufficientEffort,
+        Effort::Sufficient => Stability::Stable(certainty(sides.iter().all(clear))),
     }
 }
 
@@ -146,12 +200,14 @@ mod tests {
     }
 
     fn first(flexion: &Measurements, extension: &Measurements) -> Motion {
-        dynamic(flexion, extension, &Settings::default()).levels.remove(0)
+        dynamic(flexion, extension, 1.0, &Settings::default()).levels.remove(0)
     }
 
     #[test]
     fn a_neck_that_bends_without_slipping_is_stable() {
-        let both = dynamic(&view(-20.0, &ok(0.5, 0.3), -4.0), &view(25.0, &ok(-0.7, 0.4), 3.0), &Settings::default());
+        let (flexion, extension) = (view(-20.0, &ok(0.5, 0.3), -4.0), view(25.0, &ok(-0.7, 0.4), 3.0));
+        let both = dynamic(&flexion, &extension, 1.0, &Settings::default());
+        assert_eq!(both.effort, Effort::Sufficient);
         assert_eq!(both.range_of_motion.estimate().unwrap().value(), 45.0);
         let motion = &both.levels[0];
         assert!((motion.slip.estimate().unwrap().value() - 1.2).abs() < 1e-12);
@@ -183,5 +239,25 @@ mod tests {
         let motion = first(&view(-20.0, &none, 0.0), &view(20.0, &ok(0.0, 0.2), 0.0));
         assert_eq!(motion.stability, Stability::Undetermined);
         assert_eq!(motion.slip, Reading::Withheld("flexion: the film carries no trustworthy spacing".to_owned()));
+    }
+
+    #[test]
+    fn a_slip_that_only_the_magnification_makes_too_long_is_borderline() {
+        let (flexion, extension) = (view(-20.0, &ok(2.0, 0.1), 0.0), view(20.0, &ok(-2.0, 0.1), 0.0));
+        let level = |magnification| dynamic(&flexion, &extension, magnification, &Settings::default()).levels.remove(0);
+        assert_eq!(level(1.0).stability, Stability::Unstable(Certainty::Clear));
+        assert_eq!(level(1.33).stability, Stability::Unstable(Certainty::Borderline), "4 mm / 1.33 = 3.0 mm");
+    }
+
+    #[test]
+    fn a_range_of_motion_that_was_not_read_is_no_lack_of_effort() {
+        let hidden = Reading::Unreliable(Estimate::new(10.0, 0.0, 20.0).unwrap(), "C7 is hidden".to_owned());
+        let mut flexion = view(-20.0, &ok(0.0, 0.2), 0.0);
+        for row in flexion.0.iter_mut().filter(|row| row.level.is_none()) {
+            row.reading = hidden.clone();
+        }
+        let both = dynamic(&flexion, &view(20.0, &ok(0.0, 0.2), 0.0), 1.0, &Settings::default());
+        assert_eq!(both.effort, Effort::Unknown);
+        assert_eq!(both.levels[0].stability, Stability::Undetermined);
     }
 }
