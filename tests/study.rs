@@ -263,8 +263,13 @@ fn a_ledger_from_before_studies_is_brought_to_them() {
     let folder = TempDir::new().unwrap();
     let path = open(folder.path()).path().to_owned();
     let sql = rusqlite::Connection::open(&path).unwrap();
-    sql.execute_batch("DROP TABLE study_film; DROP TABLE study; DROP INDEX outbox_study; PRAGMA user_version = 1")
-        .unwrap();
+    // What the second and the third step have brought.
+    sql.execute_batch(
+        "DROP TABLE study_film; DROP TABLE study; DROP INDEX outbox_study; DROP TABLE judged; DROP TABLE word;
+         DROP INDEX film_time; ALTER TABLE outbox DROP COLUMN topic; ALTER TABLE outbox DROP COLUMN correlation;
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(sql);
     let ledger = open(folder.path());
     let (film, taken_at) = &patient_with_a_loose_level()[0];
@@ -297,7 +302,7 @@ fn what_is_published_validates() {
     let study = payload(&ledger, "s", noon()).unwrap();
     assert_eq!(study["dynamic"]["levels"][4]["stability"], "undetermined");
     assert_eq!(study["dynamic"]["levels"][4]["slip_change"]["reason"], "flexion: not found: C7");
-    let mut wrong = study.clone();
+    let mut wrong = study;
     wrong["missing"] = json!(["sideways"]);
     assert!(!validator.is_valid(&wrong));
 }
