@@ -3,9 +3,10 @@
 
     python3 scripts/train/calibrate.py WORK/body/checkpoint.pt --role refiner_body --packs WORK [--models models]
 
-The maps are read as `src/detect/heatmap.rs` reads them. On each axis of the patch (x along the end-plates, y across) an error should
-have the variance `sigma_factor² · (spread of the map − drawn Gaussian) + floor²`; a floor is fitted for each landmark and axis, the
-factor for all, and both are written into `models/manifest.toml`. The films keep their own tone: augmentation is harder than they are.
+The maps are read as `src/detect/heatmap.rs` reads them. On each axis of the patch (x along the end-plates, y across) the error of a
+sharp landmark should have the variance `spread of the map − drawn Gaussian + floor²`; the floor is fitted for each landmark and axis.
+What is still too sure then, mostly of landmarks that are hardly shown, is widened by `spreads`, a factor for each size of spread.
+Both are written into `models/manifest.toml`. The films keep their own tone: augmentation is harder than they are.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import torch
 import films
 import patches
 from export import REFINERS
+from honest import spreads
 from losses import TARGET_SIGMA
 from network import REFINER_ABSENT_LOGIT, Refiner
 from train import held_out
 
 WINDOW, WIDE = 5, 13  # radii in heatmap pixels: the manifest's window, and 0.6 of a level
 Z90 = 1.645
-FACTORS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 25))
+SHARP = 0.7  # share of the landmarks, the sharpest, from which the floors are fitted
 
 
 def read(map_: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
@@ -81,39 +83,31 @@ def collect(net, packs: list[Path], role: str, each: int) -> tuple[np.ndarray, n
     return np.stack(errors), np.stack(variances)
 
 
-def floor_for(error: np.ndarray, variance: np.ndarray, factor: float) -> float:
+def floor_for(error: np.ndarray, variance: np.ndarray) -> float:
     """The smallest floor with which nine errors of ten lie inside, by bisection."""
     low, high = 0.02, 8.0
     for _ in range(30):
         middle = (low + high) / 2
-        inside = (np.abs(error) <= Z90 * np.sqrt(factor**2 * variance + middle**2)).mean()
+        inside = (np.abs(error) <= Z90 * np.sqrt(variance + middle**2)).mean()
         low, high = (low, middle) if inside >= 0.9 else (middle, high)
     return high
 
 
-def fit(errors: np.ndarray, variances: np.ndarray) -> tuple[float, np.ndarray]:
-    """(factor, floors [marks, 2]): the factor with which sharp and spread maps are equally honest."""
+def fit(errors: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """(floors [marks, 2], (spread, factor) rising): see above."""
     marks = errors.shape[1]
-    best = None
-    for factor in FACTORS:
-        floors, sharp, spread = np.zeros((marks, 2)), [], []
-        for k in range(marks):
-            for axis in range(2):
-                known = np.isfinite(errors[:, k, axis])
-                error, variance = errors[known, k, axis], variances[known, k, axis]
-                if len(error) < 20:
-                    floors[k, axis] = np.nan
-                    continue
-                floors[k, axis] = floor_for(error, variance, factor)
-                inside = np.abs(error) <= Z90 * np.sqrt(factor**2 * variance + floors[k, axis] ** 2)
-                wide = variance > np.quantile(variance, 0.8)
-                sharp.append(inside[~wide].mean())
-                spread.append(inside[wide].mean())
-        uneven = abs(np.mean(sharp) - np.mean(spread))
-        if best is None or uneven < best[0]:
-            best = uneven, factor, floors
-    _, factor, floors = best
-    return factor, np.where(np.isnan(floors), np.nanmax(floors), floors)
+    floors = np.full((marks, 2), np.nan)
+    for k, axis in np.ndindex(marks, 2):
+        known = np.isfinite(errors[:, k, axis])
+        error, variance = errors[known, k, axis], variances[known, k, axis]
+        if len(error) >= 20:
+            sharp = variance <= np.quantile(variance, SHARP)
+            floors[k, axis] = floor_for(error[sharp], variance[sharp])
+    floors = np.where(np.isnan(floors), np.nanmax(floors), floors)
+    claimed = np.sqrt((variances + floors**2).mean(2)).ravel()
+    off = np.linalg.norm(errors, axis=2).ravel()
+    known = np.isfinite(off)
+    return floors, spreads(claimed[known], off[known])
 
 
 def main() -> None:
@@ -135,18 +129,19 @@ def main() -> None:
     errors, variances = collect(net, packs, args.role, args.each)
     marks = REFINERS[args.role][1]
     errors, variances = errors[:, :marks], variances[:, :marks]
-    factor, floors = fit(errors, variances)
+    floors, widened = fit(errors, variances)
     off = np.linalg.norm(errors, axis=2)
     print(f"{len(errors)} patches; errors in heatmap pixels: median {np.nanmedian(off):.3f}, mean {np.nanmean(off):.3f}")
-    print(f"sigma_factor {factor:.3f}, floors\n{np.round(floors, 3)}")
+    print(f"floors\n{np.round(floors, 3)}\nspreads {widened}")
     manifest = args.models / "manifest.toml"
     text = manifest.read_text()
     at = text.index(f"[{args.role}.heatmaps]")
     end = text.find("\n[", at) + 1 or len(text)
-    part = re.sub(r"(?m)^floors = .*\n", "", text[at:end])
-    part = re.sub(r"(?m)^sigma_factor = .*$", f"sigma_factor = {factor:.3f}", part)
+    part = re.sub(r"(?m)^(floors|spreads) = .*\n", "", text[at:end])
+    part = re.sub(r"(?m)^sigma_factor = .*$", "sigma_factor = 1.0", part)
     rows = ", ".join(f"[{x:.3f}, {y:.3f}]" for x, y in floors)
-    part = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nfloors = [{rows}]", part)
+    factors = ", ".join(f"[{spread:.3f}, {factor:.2f}]" for spread, factor in widened)
+    part = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nfloors = [{rows}]\nspreads = [{factors}]", part)
     manifest.write_text(text[:at] + part + text[end:])
     print(f"{manifest}: [{args.role}.heatmaps] is calibrated")
 

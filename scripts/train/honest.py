@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Fits `[calibration]` of a manifest: what makes spreads and intervals honest that all models give together.
+"""Fits what makes spreads and intervals honest: of the global model, and `[calibration]`, of all models together.
 
-    sagitta evaluate HELDOUT --json before.json                 # with spreads = [] and factors of 1 in the manifest
-    sagitta measure --json HELDOUT/*.png > reports.jsonl
+    sagitta measure --json HELDOUT/*.png > global.jsonl         # with a manifest of [detector] alone, without spreads
+    python3 scripts/train/honest.py detector global.jsonl
+    sagitta measure --json HELDOUT/*.png > reports.jsonl        # with all models, spreads = [] and factors of 1 in [calibration]
     python3 scripts/train/honest.py spreads reports.jsonl       # how far landmarks err for the spread they claim
     sagitta evaluate HELDOUT --json accuracy.json               # again, with these spreads
     python3 scripts/train/honest.py intervals accuracy.json     # and how far numbers err for their intervals
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,13 @@ def spreads(claimed: np.ndarray, off: np.ndarray) -> list[tuple[float, float]]:
     return knots
 
 
+def level_of_map(detector: dict) -> float:
+    """The height of a level in heatmap pixels of the closer view, from which the landmarks come."""
+    output = detector["heatmaps"]["output"]
+    side = next(o["shape"][-1] for o in detector["outputs"] if o["name"] == output)
+    return side * detector["second_pass"]["level_height"]
+
+
 def intervals(accuracy: dict) -> dict[str, float]:
     """For each unit what the intervals' ratios come to, numbers weighed alike."""
     group = next(g for g in accuracy["figures"]["groups"] if g["group"] == "all")
@@ -72,7 +81,7 @@ def intervals(accuracy: dict) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["spreads", "intervals"])
+    parser.add_argument("step", choices=["detector", "spreads", "intervals"])
     parser.add_argument("file", type=Path)
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
     args = parser.parse_args()
@@ -81,9 +90,16 @@ def main() -> None:
     if "[calibration]" not in text:
         text = text.rstrip() + "\n\n[calibration]\nspreads = []\nangles = 1.0\nlengths = 1.0\nratios = 1.0\n"
     head, table = text.split("[calibration]")
-    if args.step == "spreads":
-        knots = spreads(*errors(args.file))
-        rows = ", ".join(f"[{at:.4f}, {factor:.2f}]" for at, factor in knots)
+    if args.step == "detector":
+        level = level_of_map(tomllib.loads(text)["detector"])
+        rows = ", ".join(f"[{at * level:.3f}, {factor:.2f}]" for at, factor in spreads(*errors(args.file)))
+        part, rest = head.split("[detector.heatmaps]")
+        rest = re.sub(r"(?m)^spreads = .*\n", "", rest, count=1) if "\nspreads" in rest.split("\n[")[0] else rest
+        rest = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nspreads = [{rows}]", rest, count=1)
+        head = part + "[detector.heatmaps]" + rest
+        print(f"[detector.heatmaps] spreads = [{rows}]")
+    elif args.step == "spreads":
+        rows = ", ".join(f"[{at:.4f}, {factor:.2f}]" for at, factor in spreads(*errors(args.file)))
         table = re.sub(r"(?m)^spreads = .*$", f"spreads = [{rows}]", table)
     else:
         for unit, ratio in intervals(json.loads(args.file.read_text())).items():

@@ -8,6 +8,8 @@
 use crate::domain::geometry::{Covariance, PointPx};
 use crate::inference::manifest::{Decoder, Heatmaps};
 
+use super::honest::widening;
+
 /// A landmark has at most this many places worth weighing: itself, and a level above and below.
 const MOST_MODES: usize = 4;
 /// A maximum below this share of the highest one is noise.
@@ -163,7 +165,7 @@ fn gather(weights: &[f32], side: usize, x: usize, y: usize, window: usize) -> Mo
 }
 
 /// The spread of a landmark's error, from the spread of its mode on the map of `channel`: the drawn Gaussian taken off, calibrated,
-/// and never below the floor.
+/// never below the floor, and widened as far as spreads of its size turned out to be too small.
 pub(super) fn calibrated(mode: Covariance, settings: &Heatmaps, channel: usize) -> Covariance {
     let drawn = settings.target_sigma * settings.target_sigma;
     let factor = settings.sigma_factor * settings.sigma_factor;
@@ -173,7 +175,8 @@ pub(super) fn calibrated(mode: Covariance, settings: &Heatmaps, channel: usize) 
     let (xx, yy) = (own(mode.xx, x), own(mode.yy, y));
     // A correlation cannot exceed what the two variances allow.
     let most = (xx * yy).sqrt() * 0.99;
-    Covariance { xx, xy: (mode.xy * factor).clamp(-most, most), yy }
+    let spread = Covariance { xx, xy: (mode.xy * factor).clamp(-most, most), yy };
+    spread.widened(widening(spread.sigma(), &settings.spreads))
 }
 
 #[cfg(test)]
@@ -194,6 +197,7 @@ mod tests {
             sigma_factor: 1.0,
             sigma_floor: 0.2,
             floors: None,
+            spreads: vec![],
         }
     }
 
@@ -263,6 +267,13 @@ mod tests {
         let sharp = calibrated(drawn, &settings, 0);
         assert!((sharp.xx - 0.09).abs() < 1e-12 && (sharp.yy - 0.01).abs() < 1e-12);
         assert!((calibrated(drawn, &settings, 1).yy - 0.16).abs() < 1e-12);
+    }
+
+    #[test]
+    fn wide_spreads_are_widened_more_than_sharp_ones() {
+        let settings = Heatmaps { spreads: vec![(0.2, 1.0), (2.0, 3.0)], ..settings() };
+        let sigma = |own: f64| calibrated(Covariance::isotropic((own * own + 1.5 * 1.5).sqrt()), &settings, 0).sigma();
+        assert!((sigma(0.0) - 0.2).abs() < 1e-9 && (sigma(4.0) - 3.0 * 4.0_f64.hypot(0.2)).abs() < 1e-9);
     }
 
     proptest! {

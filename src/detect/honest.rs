@@ -14,14 +14,14 @@ pub(super) fn honest(
 ) -> [Option<Landmark>; LANDMARKS] {
     landmarks.map(|slot| {
         slot.map(|landmark| {
-            let factor = factor(landmark.covariance.sigma() / level, factors);
+            let factor = widening(landmark.covariance.sigma() / level, factors);
             Landmark { covariance: landmark.covariance.widened(factor), ..landmark }
         })
     })
 }
 
-/// The factor for a spread of so many level heights; 1 without any, and for a spread that is no number.
-fn factor(spread: f64, factors: &[(f64, f64)]) -> f64 {
+/// The factor for a spread, in the unit of `factors`; 1 without any, and for a spread that is no number.
+pub(super) fn widening(spread: f64, factors: &[(f64, f64)]) -> f64 {
     let above = factors.iter().position(|(at, _)| spread < *at);
     match (above, factors.first(), factors.last()) {
         (Some(0), Some((_, first)), _) => *first,
@@ -44,14 +44,14 @@ mod tests {
         for (spread, expected) in
             [(0.001, 1.0), (0.01, 1.0), (0.1_f64.sqrt() / 10.0, 1.5), (0.1, 2.0), (0.2, 2.5), (9.0, 3.0)]
         {
-            assert!((factor(spread, &factors) - expected).abs() < 1e-9, "{spread}: {}", factor(spread, &factors));
+            assert!((widening(spread, &factors) - expected).abs() < 1e-9, "{spread}: {}", widening(spread, &factors));
         }
     }
 
     #[test]
     fn without_factors_and_without_a_spread_nothing_changes() {
-        assert_eq!(factor(0.3, &[]), 1.0);
-        assert_eq!(factor(f64::NAN, &[(0.1, 2.0)]), 1.0);
-        assert_eq!(factor(f64::INFINITY, &[(0.1, 2.0)]), 1.0);
+        assert_eq!(widening(0.3, &[]), 1.0);
+        assert_eq!(widening(f64::NAN, &[(0.1, 2.0)]), 1.0);
+        assert_eq!(widening(f64::INFINITY, &[(0.1, 2.0)]), 1.0);
     }
 }

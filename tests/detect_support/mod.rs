@@ -42,6 +42,7 @@ pub(crate) fn model() -> DetectorModel {
             sigma_factor: 1.0,
             sigma_floor: 0.2,
             floors: None,
+            spreads: Vec::new(),
         },
         quality: Some(Quality { output: "quality".into(), lateral_cervical: 0, c7: [1, 2, 3], rotation: Some(4) }),
         second_pass: Some(SecondPass { level_height: 0.092, upright: true, looks: 2, skip_within: 0.05 }),

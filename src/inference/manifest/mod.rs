@@ -215,6 +215,8 @@ pub struct Heatmaps {
     /// The same for each landmark, along the map's x and y, where it was fitted so: a corner is known better across its end-plate
     /// than along it.
     pub floors: Option<Vec<[f64; 2]>>,
+    /// What the spread is then multiplied by, as (spread in heatmap pixels, factor), read as [`Calibration::spreads`].
+    pub spreads: Vec<(f64, f64)>,
 }
 
 /// Which number of the output says what; logits are turned into shares here.

@@ -115,6 +115,8 @@ struct RawHeatmaps {
     sigma_factor: f64,
     sigma_floor: f64,
     floors: Option<Vec<[f64; 2]>>,
+    #[serde(default)]
+    spreads: Vec<[f64; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -149,17 +151,25 @@ impl RawManifest {
     }
 }
 
+fn positive(v: f64) -> bool {
+    v > 0.0 && v.is_finite()
+}
+
+/// What spreads are multiplied by: (spread, factor), the spreads rising.
+fn rising(factors: &[[f64; 2]], key: &str) -> Result<Vec<(f64, f64)>, Problem> {
+    let sane = factors.iter().flatten().all(|v| positive(*v));
+    require(sane, key, "spreads and factors must be more than 0")?;
+    let rising = factors.windows(2).all(|pair| matches!(pair, [[a, _], [b, _]] if a < b));
+    require(rising, key, "the spreads must rise")?;
+    Ok(factors.iter().map(|&[spread, factor]| (spread, factor)).collect())
+}
+
 impl RawCalibration {
     fn validate(self) -> Result<Calibration, Problem> {
-        let positive = |v: f64| v > 0.0 && v.is_finite();
         for (key, factor) in [("angles", self.angles), ("lengths", self.lengths), ("ratios", self.ratios)] {
             require(positive(factor), &format!("calibration.{key}"), "must be more than 0")?;
         }
-        let spreads: Vec<(f64, f64)> = self.spreads.into_iter().map(|[spread, factor]| (spread, factor)).collect();
-        let sane = spreads.iter().all(|(spread, factor)| positive(*spread) && positive(*factor));
-        require(sane, "calibration.spreads", "spreads and factors must be more than 0")?;
-        let rising = spreads.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a < b));
-        require(rising, "calibration.spreads", "the spreads must rise")?;
+        let spreads = rising(&self.spreads, "calibration.spreads")?;
         let intervals = Intervals { angles: self.angles, lengths: self.lengths, ratios: self.ratios };
         Ok(Calibration { spreads, intervals })
     }
@@ -348,6 +358,7 @@ impl RawHeatmaps {
             sigma_factor: self.sigma_factor,
             sigma_floor: self.sigma_floor,
             floors: self.floors,
+            spreads: rising(&self.spreads, "heatmaps.spreads")?,
         })
     }
 }
