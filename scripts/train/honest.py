@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Fits what makes spreads and intervals honest: of the global model, and `[calibration]`, of all models together.
 
-    sagitta measure --json HELDOUT/*.png > global.jsonl         # with a manifest of [detector] alone, without spreads
+    python3 scripts/train/honest.py reset                       # spreads = [] and factors of 1
+    sagitta measure --json HELDOUT/*.png > global.jsonl         # with a manifest of [detector] alone
     python3 scripts/train/honest.py detector global.jsonl
-    sagitta measure --json HELDOUT/*.png > reports.jsonl        # with all models, spreads = [] and factors of 1 in [calibration]
+    sagitta measure --json HELDOUT/*.png > reports.jsonl        # with all models
     python3 scripts/train/honest.py spreads reports.jsonl       # how far landmarks err for the spread they claim
     sagitta evaluate HELDOUT --json accuracy.json               # again, with these spreads
     python3 scripts/train/honest.py intervals accuracy.json     # and how far numbers err for their intervals
@@ -79,35 +80,52 @@ def intervals(accuracy: dict) -> dict[str, float]:
     return {unit: float(np.exp(np.mean(np.log(values)))) for unit, values in ratios.items()}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["detector", "spreads", "intervals"])
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
-    args = parser.parse_args()
-    manifest = args.models / "manifest.toml"
-    text = manifest.read_text()
+def with_spreads(table: str, knots: list[tuple[float, float]]) -> str:
+    """The manifest's `[detector.heatmaps]` and what follows, with these spreads; with none, without the key."""
+    own, after = (table.split("\n[", 1) + [""])[:2]
+    own = re.sub(r"(?m)^spreads = .*\n", "", own)
+    if knots:
+        rows = ", ".join(f"[{at:.3f}, {factor:.2f}]" for at, factor in knots)
+        own = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nspreads = [{rows}]", own)
+    return own + "\n[" + after
+
+
+def fitted(step: str, file: Path | None, text: str) -> str:
+    """The manifest after `step`."""
     if "[calibration]" not in text:
         text = text.rstrip() + "\n\n[calibration]\nspreads = []\nangles = 1.0\nlengths = 1.0\nratios = 1.0\n"
     head, table = text.split("[calibration]")
-    if args.step == "detector":
+    above, heatmaps = head.split("[detector.heatmaps]")
+    if step == "reset":
+        heatmaps = with_spreads(heatmaps, [])
+        table = re.sub(r"(?m)^spreads = .*$", "spreads = []", table)
+        table = re.sub(r"(?m)^(angles|lengths|ratios) = \S+", r"\1 = 1.0", table)
+    elif step == "detector":
         level = level_of_map(tomllib.loads(text)["detector"])
-        rows = ", ".join(f"[{at * level:.3f}, {factor:.2f}]" for at, factor in spreads(*errors(args.file)))
-        part, rest = head.split("[detector.heatmaps]")
-        rest = re.sub(r"(?m)^spreads = .*\n", "", rest, count=1) if "\nspreads" in rest.split("\n[")[0] else rest
-        rest = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nspreads = [{rows}]", rest, count=1)
-        head = part + "[detector.heatmaps]" + rest
-        print(f"[detector.heatmaps] spreads = [{rows}]")
-    elif args.step == "spreads":
-        rows = ", ".join(f"[{at:.4f}, {factor:.2f}]" for at, factor in spreads(*errors(args.file)))
+        heatmaps = with_spreads(heatmaps, [(at * level, factor) for at, factor in spreads(*errors(file))])
+    elif step == "spreads":
+        rows = ", ".join(f"[{at:.4f}, {factor:.2f}]" for at, factor in spreads(*errors(file)))
         table = re.sub(r"(?m)^spreads = .*$", f"spreads = [{rows}]", table)
     else:
-        for unit, ratio in intervals(json.loads(args.file.read_text())).items():
+        for unit, ratio in intervals(json.loads(file.read_text())).items():
             key = {"deg": "angles", "mm": "lengths", "ratio": "ratios"}[unit]
             old = float(re.search(rf"(?m)^{key} = (\S+)", table)[1])
             table = re.sub(rf"(?m)^{key} = \S+", f"{key} = {old * ratio:.2f}", table)
-    manifest.write_text(head + "[calibration]" + table)
-    print("[calibration]" + table)
+    return above + "[detector.heatmaps]" + heatmaps + "[calibration]" + table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=["reset", "detector", "spreads", "intervals"])
+    parser.add_argument("file", type=Path, nargs="?", help="what the command above wrote; none for `reset`")
+    parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
+    args = parser.parse_args()
+    if (args.file is None) != (args.step == "reset"):
+        parser.error("every step but `reset` takes a file")
+    manifest = args.models / "manifest.toml"
+    text = fitted(args.step, args.file, manifest.read_text())
+    manifest.write_text(text)
+    print("\n".join(line for line in text.splitlines() if re.match(r"spreads|angles|lengths|ratios", line)))
 
 
 if __name__ == "__main__":
