@@ -93,7 +93,7 @@ impl Detector {
         let begun = std::time::Instant::now();
         let mut detection = self.global.detect(film)?;
         tracing::debug!(whole = ?begun.elapsed(), "global model asked");
-        let mut neck = Neck::of(&detection.keypoints, film, &self.calibration.spreads);
+        let mut neck = Neck::of(&detection.keypoints, film, self.calibration.clone());
         // C7 last: where it must lie is better known once C2–C6 are.
         self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
         if let Some(locator) = &mut self.locator {
@@ -137,11 +137,11 @@ struct Neck {
     disputed: [bool; LANDMARKS],
     size: (f64, f64),
     /// What makes spreads honest.
-    spreads: Vec<(f64, f64)>,
+    calibration: Calibration,
 }
 
 impl Neck {
-    fn of(keypoints: &Keypoints, film: &GrayImage, spreads: &[(f64, f64)]) -> Self {
+    fn of(keypoints: &Keypoints, film: &GrayImage, calibration: Calibration) -> Self {
         let mut landmarks = [None; LANDMARKS];
         for (id, landmark) in keypoints.iter() {
             if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
@@ -150,7 +150,7 @@ impl Neck {
         }
         let size = (film.width() as f64, film.height() as f64);
         let (expected, disputed) = ([None; LANDMARKS], [false; LANDMARKS]);
-        Self { landmarks, expected, alike: 0.0, disputed, size, spreads: spreads.to_vec() }
+        Self { landmarks, expected, alike: 0.0, disputed, size, calibration }
     }
 
     fn keypoints(&self) -> Keypoints {
@@ -186,7 +186,9 @@ impl Neck {
 
     /// The landmarks with honest spreads.
     fn honest(&self) -> [Option<Landmark>; LANDMARKS] {
-        self.column().level().map_or(self.landmarks, |level| honest(self.landmarks, level, &self.spreads))
+        self.column().level().map_or(self.landmarks, |level| {
+            honest(self.landmarks, level, &self.calibration.spreads)
+        })
     }
 
     /// The same, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.
@@ -205,7 +207,8 @@ impl Neck {
         tracing::debug!(spread = mean / level, "C7 steadied by the locator");
         for (id, landmark) in ids.into_iter().zip(steady) {
             if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
-                *slot = Some(landmark);
+                let covariance = landmark.covariance.widened(self.calibration.steadied);
+                *slot = Some(Landmark { covariance, ..landmark });
             }
         }
         landmarks

@@ -182,11 +182,14 @@ pub struct Calibration {
     pub lengths: f64,
     /// For ratios.
     pub ratios: f64,
+    /// 0…1: how alike the landmarks of a hidden C7 err along each axis. It is rather misplaced than misshapen: its place is
+    /// less sure than its slope.
+    pub hidden_alike: f64,
 }
 
 impl Calibration {
     /// The covariances as they come.
-    pub const NONE: Self = Self { angles: 1.0, lengths: 1.0, ratios: 1.0 };
+    pub const NONE: Self = Self { angles: 1.0, lengths: 1.0, ratios: 1.0, hidden_alike: 0.0 };
 
     /// The factor for numbers in `unit`.
     pub const fn of(self, unit: Unit) -> f64 {

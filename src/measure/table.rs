@@ -157,8 +157,13 @@ impl<'a> Reader<'a> {
         let frame = self.neck.frame();
         let points = landmarks.map(|l| frame.place(l.position));
         let value = scale * formula(points);
-        let sigma =
-            scale * uncertainty::standard_deviation(formula, points, landmarks.map(|l| frame.covariance(l.covariance)));
+        let covariances = landmarks.map(|l| frame.covariance(l.covariance));
+        let alike = |i: usize, j: usize| {
+            let c7 = |at: usize| ids.get(at).is_some_and(|id| id.vertebra() == Vertebra::C7);
+            let together = self.c7 == C7Visibility::Hidden && c7(i) && c7(j);
+            if together { self.settings.calibration.hidden_alike } else { 0.0 }
+        };
+        let sigma = scale * uncertainty::standard_deviation(formula, points, covariances, alike);
         let half = uncertainty::Z_90 * self.settings.calibration.of(quantity.unit()) * sigma;
         match Estimate::new(value, value - half, value + half) {
             None => Reading::Withheld(format!("{}, so that no finite number comes out", Cause::Coincident.phrase())),

@@ -394,7 +394,7 @@ fn the_calibration_factors_widen_the_intervals_of_their_unit_by_themselves() {
     let width = |m: &Measurement| m.reading.estimate().map(|e| e.ci90().1 - e.ci90().0).unwrap();
     let with = |calibration| measure(&subject, &Settings { calibration, ..Settings::default() });
     let plain = with(Calibration::NONE);
-    let wide = with(Calibration { angles: 0.7, lengths: 1.4, ratios: 2.0 });
+    let wide = with(Calibration { angles: 0.7, lengths: 1.4, ratios: 2.0, hidden_alike: 0.0 });
     for (plain, wide) in plain.0.iter().zip(&wide.0) {
         let factor = match plain.quantity.unit() {
             Unit::Degrees => 0.7,

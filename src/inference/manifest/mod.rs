@@ -85,13 +85,16 @@ pub struct Calibration {
     /// What a landmark's spread is multiplied by, as (spread in level heights, factor), the spreads rising; between
     /// two of them along the logarithm of the spread. Empty: spreads stay as they come.
     pub spreads: Vec<(f64, f64)>,
+    /// What the spreads of a C7 are then multiplied by that the locator has steadied: what both say of it rests on the
+    /// same neck.
+    pub steadied: f64,
     /// What the half widths of the measurements' intervals are multiplied by.
     pub intervals: Intervals,
 }
 
 impl Calibration {
     /// Everything as it comes.
-    pub const NONE: Self = Self { spreads: Vec::new(), intervals: Intervals::NONE };
+    pub const NONE: Self = Self { spreads: Vec::new(), steadied: 1.0, intervals: Intervals::NONE };
 }
 
 /// What every model has: a file, and the tensors that go in and come out.

@@ -32,9 +32,17 @@ pub(super) struct RawManifest {
 struct RawCalibration {
     #[serde(default)]
     spreads: Vec<[f64; 2]>,
+    #[serde(default = "one")]
+    steadied: f64,
     angles: f64,
     lengths: f64,
     ratios: f64,
+    #[serde(default)]
+    hidden_alike: f64,
+}
+
+const fn one() -> f64 {
+    1.0
 }
 
 #[derive(Deserialize)]
@@ -166,12 +174,20 @@ fn rising(factors: &[[f64; 2]], key: &str) -> Result<Vec<(f64, f64)>, Problem> {
 
 impl RawCalibration {
     fn validate(self) -> Result<Calibration, Problem> {
-        for (key, factor) in [("angles", self.angles), ("lengths", self.lengths), ("ratios", self.ratios)] {
+        let factors = [
+            ("steadied", self.steadied),
+            ("angles", self.angles),
+            ("lengths", self.lengths),
+            ("ratios", self.ratios),
+        ];
+        for (key, factor) in factors {
             require(positive(factor), &format!("calibration.{key}"), "must be more than 0")?;
         }
         let spreads = rising(&self.spreads, "calibration.spreads")?;
-        let intervals = Intervals { angles: self.angles, lengths: self.lengths, ratios: self.ratios };
-        Ok(Calibration { spreads, intervals })
+        let sane = (0.0..1.0).contains(&self.hidden_alike);
+        require(sane, "calibration.hidden_alike", "must lie in 0…1, 1 excluded")?;
+        let Self { steadied, angles, lengths, ratios, hidden_alike, .. } = self;
+        Ok(Calibration { spreads, steadied, intervals: Intervals { angles, lengths, ratios, hidden_alike } })
     }
 }
 
