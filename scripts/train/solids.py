@@ -137,8 +137,8 @@ def section(surface: Surface, y: float = 0.0) -> Material:
 
 
 # Triangles whose box has at most so many pixels a side are done together.
-BOXES = [3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384]
-ATONCE = 400_000  # pixels
+BOXES = [3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384]
+ATONCE = 30_000  # pixels: what a processor keeps at hand
 
 
 def pour(image: np.ndarray, corners: np.ndarray, values: np.ndarray, turned: bool) -> None:
@@ -153,18 +153,22 @@ def pour(image: np.ndarray, corners: np.ndarray, values: np.ndarray, turned: boo
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     keep = (np.abs(area) > 1e-9) & (high > 0).all(1) & (low < [width, height]).all(1)
     box = (high - low).max(1)
-    flat, least = image.reshape(-1), 0
+    least, where, what = 0, [], []
     for side in [*BOXES, 10**6]:
         which = np.flatnonzero(keep & (box > least) & (box <= side))
         least = side
         wide = side if side < 10**6 else int(box[which].max(initial=0))
         step = max(1, ATONCE // max(1, wide * wide))
         for begin in range(0, len(which), step):
-            _pour(flat, image.shape, corners, values, area, low, which[begin : begin + step], wide, turned)
+            index, add = _pour(image.shape, corners, values, area, low, which[begin : begin + step], wide, turned)
+            where.append(index)
+            what.append(add)
+    if where:
+        image += np.bincount(np.concatenate(where), np.concatenate(what), image.size).reshape(image.shape)
 
 
-def _pour(flat, shape, corners, values, area, low, some, wide, turned) -> None:
-    """The triangles `some`, each of which fits into `wide`² pixels."""
+def _pour(shape, corners, values, area, low, some, wide, turned) -> tuple[np.ndarray, np.ndarray]:
+    """What the triangles `some`, each of which fits into `wide`² pixels, add where: index of the pixel, amount."""
     reach = np.arange(wide)
     # A hair beside the centre, so that no centre lies on an edge that two triangles share.
     a, b, c = (corners[some, i] - low[some] - [0.500013, 0.500029] for i in range(3))
@@ -176,16 +180,14 @@ def _pour(flat, shape, corners, values, area, low, some, wide, turned) -> None:
         start = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]) * inverse
         shares.append(start[:, None, None] + right[:, None, None] * reach + down[:, None, None] * reach[:, None])
     first, second = shares
-    third = 1 - first - second
-    t, j, i = np.nonzero((first >= 0) & (second >= 0) & (third >= 0))
-    column, row = low[some[t], 0] + i, low[some[t], 1] + j
+    hit = np.flatnonzero(np.minimum(np.minimum(first, second), 1 - first - second) >= 0)
+    t, place = np.divmod(hit, wide * wide)
+    column, row = low[some[t], 0] + place % wide, low[some[t], 1] + place // wide
     on = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
-    t, j, i, column, row = t[on], j[on], i[on], column[on], row[on]
-    of = values[some]
-    add = first[t, j, i] * of[t, 0] + second[t, j, i] * of[t, 1] + third[t, j, i] * of[t, 2]
-    if turned:
-        add = add * np.sign(area[some])[t]
-    flat += np.bincount(row * shape[1] + column, add, len(flat))
+    hit, t, column, row = hit[on], t[on], column[on], row[on]
+    of = values[some] * np.sign(area[some])[:, None] if turned else values[some]
+    first, second = first.reshape(-1)[hit], second.reshape(-1)[hit]
+    return row * shape[1] + column, first * of[t, 0] + second * of[t, 1] + (1 - first - second) * of[t, 2]
 
 
 def window(corners: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
