@@ -180,6 +180,8 @@ def corner(outline, level, short, surface, marks, middle) -> int:
     ways = [here - at(f"{level}_{plate}"), here - at(above)]
     out = sum(way / np.linalg.norm(way) for way in ways)
     near = np.linalg.norm(outline - here, axis=1) < 3.0
+    if not near.any():
+        raise SystemExit(f"{level}_{short}: the landmark's vertex lies far from the bone's middle; are the mesh and the landmark files of one release?")
     return int(np.where(near, outline @ out, -np.inf).argmax())
 
 
@@ -192,6 +194,8 @@ def lamina(outline: np.ndarray, top: np.ndarray, foot: np.ndarray) -> list[int]:
     found = []
     for share in (0.075, 0.925):
         near = (np.abs(along - share * length) < 0.9) & (np.abs(off) < 4.0)
+        if not near.any():
+            raise SystemExit("no lamina where the model has one; are the mesh and the landmark files of one release?")
         found.append(int(np.where(near, off, -np.inf).argmax()))
     return found
 

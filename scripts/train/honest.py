@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 import films
-from augment import pitch_of
 from evaluate import found
+from patches import pitch_of
 
 INSIDE = 2.146  # nine of ten errors of a round normal distribution lie within so many spreads
 BINS = [0.0, 0.5, 0.75, 0.88, 0.95, 0.985, 1.0]  # of the claimed spreads, as quantiles
