@@ -179,7 +179,8 @@ def corner(outline, level, short, surface, marks, middle) -> int:
     above = f"{level}_{wall}" if level != "C2" else "C2_SupMidDen"
     ways = [here - at(f"{level}_{plate}"), here - at(above)]
     out = sum(way / np.linalg.norm(way) for way in ways)
-    near = np.linalg.norm(outline - here, axis=1) < 3.0
+    # A broad rounding has no corner to be found: the anatomist's vertex has the say.
+    near = np.linalg.norm(outline - here, axis=1) < 1.5
     if not near.any():
         raise SystemExit(f"{level}_{short}: the landmark's vertex lies far from the bone's middle; are the mesh and the landmark files of one release?")
     return int(np.where(near, outline @ out, -np.inf).argmax())
