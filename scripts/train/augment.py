@@ -28,6 +28,19 @@ def bodies(points):
     return np.where(count >= 2, total / np.maximum(count, 1), np.nan)
 
 
+def pitch_of(points):
+    """The mean height of a level in film pixels; NaN with fewer than two neighbours known.
+
+    Where some neighbours have all their corners, only those count: with two of its corners a body's centre is a guess.
+    """
+    column = bodies(points)
+    whole = np.isfinite(points[:24].reshape(6, 8)).all(1)
+    if (whole[1:] & whole[:-1]).any():
+        column[~whole] = np.nan
+    steps = np.linalg.norm(np.diff(column, axis=0), axis=1)
+    return float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan
+
+
 def _choose_framing(rng, film: Film, points, side):
     """(pitch in tensor pixels, where the anchor of the column falls, the anchor, rotation in degrees)."""
     kind = rng.choice(5, p=[0.34, 0.22, 0.20, 0.14, 0.10])
@@ -64,8 +77,7 @@ def frame(rng, image, film: Film, side: int):
         pitch = 0.09 * side
     else:
         pitch, where, anchor, angle = _choose_framing(rng, film, points, side)
-        column = bodies(points)
-        scale = pitch / (np.linalg.norm(np.diff(column, axis=0), axis=1).sum() / 5)
+        scale = pitch / pitch_of(points)
     flip = rng.random() < 0.5
     shrink = 1.0
     if scale < 0.75:  # shrink by area first, as the service does

@@ -14,7 +14,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from augment import bodies, dirt, tone
+from augment import bodies, dirt, pitch_of, tone
 from films import Film
 from view import normalise
 
@@ -32,12 +32,6 @@ def marks_of(points: np.ndarray, level: int) -> np.ndarray:
     """[6, 2]: the four corners and the two spinolaminar ends of one level; NaN where there is none."""
     lamina = points[24 + 2 * (level - 1) : 26 + 2 * (level - 1)] if level > 0 else np.full((2, 2), np.nan)
     return np.concatenate([points[4 * level : 4 * level + 4], lamina])
-
-
-def pitch_of(points: np.ndarray) -> float:
-    """The mean height of a level in film pixels; NaN with fewer than two neighbours known."""
-    steps = np.linalg.norm(np.diff(bodies(points), axis=0), axis=1)
-    return float(np.nanmean(steps)) if np.isfinite(steps).any() else np.nan
 
 
 def stance(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
