@@ -7,6 +7,8 @@
 use crate::domain::anatomy::{Corner, Keypoints, Vertebra};
 use crate::domain::radiograph::GrayImage;
 
+use super::patch::typical_depth;
+
 /// In body depths: closer to the edge an end-plate cannot be told from the border.
 pub const MARGIN: f64 = 0.1;
 /// In body depths: a level that was not found would have its room here, a disc and most of a body.
@@ -102,17 +104,6 @@ impl Field {
             _ => None,
         }
     }
-}
-
-/// The median length of the inferior end-plates that were found, in pixels.
-fn typical_depth(keypoints: &Keypoints) -> Option<f64> {
-    let plate = |v| {
-        let anterior = keypoints.corner(v, Corner::AnteroInferior)?;
-        Some(anterior.distance(keypoints.corner(v, Corner::PosteroInferior)?))
-    };
-    let mut depths: Vec<f64> = Vertebra::ALL.into_iter().filter_map(plate).collect();
-    depths.sort_by(f64::total_cmp);
-    depths.get(depths.len() / 2).copied()
 }
 
 fn is_blank<'a>(line: impl Iterator<Item = &'a u16>) -> bool {

@@ -7,12 +7,12 @@
 
 use super::applicability::{self, Applicability};
 use super::field::{Edge, Field};
-use super::{Settings, exposure};
+use super::{Settings, exposure, signs};
 use crate::domain::anatomy::{Corner, LandmarkId, Vertebra};
 use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::measurement::{Level, Measurements, Quantity, Reading};
 use crate::domain::radiograph::Radiograph;
-use crate::domain::report::{Exposure, ExposureState, Quality, Reason, Verdict};
+use crate::domain::report::{Exposure, ExposureState, Quality, Reason, Signs, Verdict};
 use crate::measure;
 
 /// Limits of the quality rules.
@@ -94,6 +94,7 @@ pub struct Evidence<'a> {
     measurements: &'a Measurements,
     field: Field,
     exposure: Exposure,
+    signs: Signs,
     limits: Limits,
 }
 
@@ -110,6 +111,7 @@ pub fn judge(
         measurements,
         field: Field::of(&radiograph.image),
         exposure: exposure::of(radiograph, &detection.keypoints, &settings.exposure),
+        signs: signs::read(&radiograph.image, &detection.keypoints, detection.rotation),
         limits: settings.quality,
     };
     let quality = |verdict, reasons| Quality {
@@ -117,6 +119,7 @@ pub fn judge(
         reasons,
         c7_visibility: (verdict != Verdict::NotApplicable).then_some(detection.c7_visibility.0),
         exposure: evidence.exposure,
+        signs: evidence.signs.clone(),
     };
     if let Some(reason) = evidence.not_a_neck() {
         return quality(Verdict::NotApplicable, vec![reason]);
