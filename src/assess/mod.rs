@@ -14,6 +14,7 @@ pub mod findings;
 pub mod patch;
 mod position;
 pub mod quality;
+mod reasons;
 pub mod signs;
 pub mod spectrum;
 pub mod vocabulary;

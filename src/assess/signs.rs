@@ -5,7 +5,7 @@
 //!   millimetre; noise is alike in both directions and draws it towards 0, never below. The median of the bodies counts.
 //! - **Grain.** The decades by which coarse structure stands over the finest waves, which on a film are noise. Both are
 //!   powers of the same pixels, so that window and tone curve cancel out.
-//! - **Flat.** The share of the pixels over the bodies that stand at black or at white: nothing is left there to see.
+//! - **Flat.** The share of the pixels over the neck that stand at black or at white: nothing is left there to see.
 //! - **Metal.** Narrow things brighter than their surroundings (white top-hat), in each body against the quieter half of them.
 //!
 //! A sign that could not be read is absent; nothing here fails.
@@ -34,23 +34,21 @@ const BORDER: usize = 16;
 /// This quantile of the top-hat within a patch stands for its brightest narrow thing.
 const BRIGHTEST: f64 = 0.995;
 /// Within this share of the range from an end a pixel counts as flat: display curves level out there.
-const END: f32 = 1.0 / 200.0;
+const END: u16 = u16::MAX / 200;
+/// Fewer pixels over the neck than this tell nothing.
+const ENOUGH_PIXELS: usize = 1024;
 
 /// What `image` shows over the bodies of `keypoints`.
 pub fn read(image: &GrayImage, keypoints: &Keypoints, rotation: Option<f64>) -> Signs {
     let patches = Patch::all(image, keypoints);
     let spectra: Vec<Spectrum> = patches.iter().map(Spectrum::of).collect();
     let enough = |values: Vec<f64>| (values.len() >= ENOUGH).then_some(values);
-    let flat = |end: fn(f32) -> bool| {
-        let values = patches.iter().flat_map(|p| &p.values);
-        let (at_end, all) = values.fold((0usize, 0usize), |(n, all), v| (n + usize::from(end(*v)), all + 1));
-        if all == 0 { 0.0 } else { at_end as f64 / all as f64 }
-    };
+    let flat = Window::over(image, keypoints).map(|window| window.flat(image));
     Signs {
         smear: enough(spectra.iter().filter_map(smear).collect()).and_then(median),
         grain: enough(spectra.iter().filter_map(grain).collect()).map(|g| g.iter().sum::<f64>() / g.len() as f64),
-        black: flat(|v| v <= END),
-        white: flat(|v| v >= 1.0 - END),
+        black: flat.map(|(black, _)| black),
+        white: flat.map(|(_, white)| white),
         metal: metal(&patches),
         rotation: rotation.map(f64::abs).filter(|r| r.is_finite()),
     }
@@ -115,4 +113,49 @@ fn pass(values: &[f32], pick: fn(f32, f32) -> f32, start: f32) -> Vec<f32> {
     (0..SIDE * SIDE)
         .map(|i| about(i / SIDE).filter_map(|y| rows.get(y * SIDE + i % SIDE).copied()).fold(start, pick))
         .collect()
+}
+
+/// The rectangle around the landmarks, in whole pixels.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    left: usize,
+    top: usize,
+    right: usize,
+    bottom: usize,
+}
+
+impl Window {
+    fn over(image: &GrayImage, keypoints: &Keypoints) -> Option<Self> {
+        let clamp = |v: f64, size: usize| if v > 0.0 { (v as usize).min(size) } else { 0 };
+        let whole = |value: &dyn Fn(f64, f64) -> f64, pick: fn(f64, f64) -> f64| {
+            keypoints.iter().map(|(_, l)| value(l.position.x, l.position.y)).reduce(pick)
+        };
+        let window = Self {
+            left: clamp(whole(&|x, _| x, f64::min)?, image.width()),
+            top: clamp(whole(&|_, y| y, f64::min)?, image.height()),
+            right: clamp(whole(&|x, _| x, f64::max)?, image.width()),
+            bottom: clamp(whole(&|_, y| y, f64::max)?, image.height()),
+        };
+        ((window.right - window.left) * (window.bottom - window.top) >= ENOUGH_PIXELS).then_some(window)
+    }
+
+    fn rows(self, image: &GrayImage) -> impl Iterator<Item = &[u16]> {
+        image
+            .pixels()
+            .chunks_exact(image.width())
+            .take(self.bottom)
+            .skip(self.top)
+            .filter_map(move |row| row.get(self.left..self.right))
+    }
+
+    /// The shares of its pixels that are black and white.
+    fn flat(self, image: &GrayImage) -> (f64, f64) {
+        let (mut black, mut white, mut all) = (0usize, 0usize, 0usize);
+        for value in self.rows(image).flatten() {
+            (black, white, all) =
+                (black + usize::from(*value <= END), white + usize::from(*value >= u16::MAX - END), all + 1);
+        }
+        let share = |count: usize| count as f64 / all.max(1) as f64;
+        (share(black), share(white))
+    }
 }

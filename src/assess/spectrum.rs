@@ -36,7 +36,7 @@ impl Spectrum {
         let turn = |k: usize| (TAU * (k % SIDE) as f64 / SIDE as f64).sin_cos();
         let table: Vec<(f64, f64)> = (0..SIDE).map(turn).collect();
         let hann = |i: usize| 0.5 - 0.5 * (TAU * (i as f64 + 0.5) / SIDE as f64).cos();
-        let mean = patch.values.iter().map(|v| f64::from(*v)).sum::<f64>() / (SIDE * SIDE) as f64;
+        let shade = Plane::through(patch);
         let wave = |line: &[(f64, f64)], k: usize| {
             let mut sum = (0.0, 0.0);
             let mut turned = 0;
@@ -52,7 +52,7 @@ impl Spectrum {
         let mut columns = vec![Vec::with_capacity(SIDE); numbers.len()];
         for (y, row) in patch.values.chunks_exact(SIDE).enumerate() {
             let line: Vec<(f64, f64)> =
-                row.iter().enumerate().map(|(x, v)| ((f64::from(*v) - mean) * hann(x) * hann(y), 0.0)).collect();
+                row.iter().enumerate().map(|(x, v)| ((f64::from(*v) - shade.at(x, y)) * hann(x) * hann(y), 0.0)).collect();
             for (column, k) in columns.iter_mut().zip(&numbers) {
                 column.push(wave(&line, *k));
             }
@@ -82,6 +82,35 @@ impl Spectrum {
     }
 }
 
+/// The shading of a patch: the plane nearest to it. A slope would leak into every wave along its direction.
+struct Plane {
+    mean: f64,
+    slope: (f64, f64),
+}
+
+impl Plane {
+    fn through(patch: &Patch) -> Self {
+        let count = (SIDE * SIDE) as f64;
+        let (mut mean, mut moment) = (0.0, (0.0, 0.0));
+        for (i, value) in patch.values.iter().enumerate() {
+            let (value, x, y) = (f64::from(*value), Self::from_middle(i % SIDE), Self::from_middle(i / SIDE));
+            mean += value / count;
+            moment = (moment.0 + value * x, moment.1 + value * y);
+        }
+        // Σx² over a grid of n × n samples about its middle.
+        let spread = count * ((SIDE * SIDE) as f64 - 1.0) / 12.0;
+        Self { mean, slope: (moment.0 / spread, moment.1 / spread) }
+    }
+
+    fn from_middle(i: usize) -> f64 {
+        i as f64 - (SIDE as f64 - 1.0) / 2.0
+    }
+
+    fn at(&self, x: usize, y: usize) -> f64 {
+        self.mean + self.slope.0 * Self::from_middle(x) + self.slope.1 * Self::from_middle(y)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,8 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_patch_has_no_power() {
-        let flat = Patch { vertebra: Vertebra::C4, values: vec![0.4; SIDE * SIDE] };
-        assert!(Spectrum::of(&flat).power(Direction::Any, 1.0, 22.0) < 1e-9);
+    fn shading_has_no_power() {
+        for (right, down) in [(0.0, 0.0), (0.004, 0.001), (-0.001, 0.005)] {
+            let tone = |i: usize| (0.4 + right * (i % SIDE) as f64 + down * (i / SIDE) as f64) as f32;
+            let shaded = Patch { vertebra: Vertebra::C4, values: (0..SIDE * SIDE).map(tone).collect() };
+            assert!(Spectrum::of(&shaded).power(Direction::Any, 1.0, 22.0) < 1e-6);
+        }
     }
 }

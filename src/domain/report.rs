@@ -159,10 +159,10 @@ pub struct Signs {
     pub smear: Option<f64>,
     /// Decades by which the bodies' structure stands over the noise.
     pub grain: Option<f64>,
-    /// Share (0…1) of the pixels about the bodies that are black.
-    pub black: f64,
-    /// Share (0…1) of the pixels about the bodies that are white.
-    pub white: f64,
+    /// Share (0…1) of the pixels over the neck that are black.
+    pub black: Option<f64>,
+    /// Share (0…1) of the pixels over the neck that are white.
+    pub white: Option<f64>,
     /// The brightest narrow thing over each body, as a multiple of the usual.
     pub metal: Vec<(Vertebra, f64)>,
     /// Rotation about the long axis by the models, degrees without sign.
