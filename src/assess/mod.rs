@@ -13,10 +13,12 @@ pub mod field;
 pub mod findings;
 pub mod patch;
 mod position;
+pub mod posture;
 pub mod quality;
 mod reasons;
 pub mod signs;
 pub mod spectrum;
+mod templates;
 pub mod vocabulary;
 
 pub use applicability::{Applicability, applicability};
@@ -56,6 +58,12 @@ pub fn assess(
 /// The judgement on a film that the header alone rules out, and that no model has looked at.
 pub fn passed_over(radiograph: &Radiograph, reason: Reason, settings: &Settings) -> Assessment {
     let exposure = exposure::from_header(radiograph, &settings.exposure);
-    let quality = Quality { verdict: Verdict::NotApplicable, reasons: vec![reason], c7_visibility: None, exposure, signs: Signs::default() };
+    let quality = Quality {
+        verdict: Verdict::NotApplicable,
+        reasons: vec![reason],
+        c7_visibility: None,
+        exposure,
+        signs: Signs::default(),
+    };
     Assessment { quality, findings: Vec::new() }
 }

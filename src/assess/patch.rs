@@ -54,9 +54,7 @@ impl Patch {
         let places = (step.ceil() as usize).clamp(1, MOST_PLACES);
         let mut outside = 0usize;
         let mut values = Vec::with_capacity(SIDE * SIDE);
-        let at = |i: usize, place: usize| {
-            (i as f64 + (place as f64 + 0.5) / places as f64 - SIDE as f64 / 2.0) * step
-        };
+        let at = |i: usize, place: usize| (i as f64 + (place as f64 + 0.5) / places as f64 - SIDE as f64 / 2.0) * step;
         for row in 0..SIDE {
             for column in 0..SIDE {
                 let mut sum = 0.0;
@@ -82,7 +80,7 @@ impl Patch {
 }
 
 /// The film's value at `p` (0 … 1), its border continued outwards, and whether `p` lies on it.
-fn bilinear(image: &GrayImage, p: PointPx) -> (f64, bool) {
+pub(super) fn bilinear(image: &GrayImage, p: PointPx) -> (f64, bool) {
     let (width, height) = (image.width(), image.height());
     let split = |v: f64, size: usize| {
         let v = (v - 0.5).clamp(0.0, (size - 1) as f64);

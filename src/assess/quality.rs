@@ -32,6 +32,10 @@ pub struct Limits {
     pub rotation_deg: f64,
     /// Beyond this rotation, degrees, the film is to be taken again.
     pub rotation_repeat_deg: f64,
+    /// Beyond this lean out of the film's plane, degrees, the two sides of an end-plate no longer lie on each other.
+    pub lean_deg: f64,
+    /// Beyond this lean, degrees, the film is to be taken again.
+    pub lean_repeat_deg: f64,
     /// Below this smear ([`Signs::smear`]) the end-plates may be blurred by motion.
     pub smear: f64,
     /// Below this smear the film is to be taken again.
@@ -47,8 +51,10 @@ impl Default for Limits {
             c7_certainty: 0.7,
             repeat_hidden_c7: true,
             cobb_half_width_deg: 10.0,
-            rotation_deg: 12.0,
-            rotation_repeat_deg: 16.0,
+            rotation_deg: 10.0,
+            rotation_repeat_deg: 13.0,
+            lean_deg: 6.5,
+            lean_repeat_deg: 8.0,
             smear: -0.35,
             smear_repeat: -0.6,
             metal: 2.0,
@@ -257,4 +263,3 @@ impl Evidence<'_> {
         }
     }
 }
-

@@ -87,22 +87,30 @@ const SQUARE: &str = "Stand or seat the patient square to the detector, both sho
                       straight";
 
 pub(super) fn turned_away(evidence: &Evidence<'_>) -> Option<String> {
-    let rotation = evidence.signs.rotation?;
-    (rotation > evidence.limits.rotation_repeat_deg).then(|| {
-        format!("The neck is turned by about {rotation:.0}°: walls and joints show twice. {SQUARE}, and repeat.")
-    })
+    let limits = &evidence.limits;
+    Some(format!("{}, and repeat.", askew(evidence, limits.rotation_repeat_deg, limits.lean_repeat_deg)?))
 }
 
 pub(super) fn rotated(evidence: &Evidence<'_>) -> Option<String> {
-    let rotation = evidence.signs.rotation?;
-    (rotation > evidence.limits.rotation_deg)
-        .then(|| format!("The neck is turned by about {rotation:.0}°: walls and joints show twice. {SQUARE}, if it is repeated."))
+    let limits = &evidence.limits;
+    Some(format!("{}, if it is repeated.", askew(evidence, limits.rotation_deg, limits.lean_deg)?))
 }
 
-const BLURRED: &str = "The end-plates are blurred and the walls are not: the patient moved, or leans towards the detector \
-                       or away from it";
-const STILL: &str = "Support the head, let the patient stop breathing and swallowing, shorten the exposure; see that both ears \
-                     are level";
+/// What a neck does that is turned or leans beyond these limits, and what helps. Lean first: it costs the end-plates.
+fn askew(evidence: &Evidence<'_>, most_rotation: f64, most_lean: f64) -> Option<String> {
+    let beyond = |value: Option<f64>, most: f64| value.filter(|v| *v > most);
+    if let Some(lean) = beyond(evidence.signs.lean, most_lean) {
+        return Some(format!(
+            "The neck leans towards the detector or away from it by about {lean:.0}°: end-plates show twice. Bring the neck \
+             parallel to the detector, both ears at one height"
+        ));
+    }
+    let rotation = beyond(evidence.signs.rotation, most_rotation)?;
+    Some(format!("The neck is turned by about {rotation:.0}°: walls and joints show twice. {SQUARE}"))
+}
+
+const BLURRED: &str = "The end-plates are blurred and the walls are not: the patient moved";
+const STILL: &str = "Support the head, let the patient stop breathing and swallowing, shorten the exposure";
 
 pub(super) fn moved(evidence: &Evidence<'_>) -> Option<String> {
     let smear = evidence.signs.smear?;
@@ -111,7 +119,8 @@ pub(super) fn moved(evidence: &Evidence<'_>) -> Option<String> {
 
 pub(super) fn perhaps_moved(evidence: &Evidence<'_>) -> Option<String> {
     let smear = evidence.signs.smear?;
-    (smear < evidence.limits.smear).then(|| format!("{BLURRED}. Check that both ends of each end-plate can be seen. {STILL}, if it is repeated."))
+    (smear < evidence.limits.smear)
+        .then(|| format!("{BLURRED}. Check that both ends of each end-plate can be seen. {STILL}, if it is repeated."))
 }
 
 /// Metal over a body. Whether it comes off, the image does not tell.
@@ -208,7 +217,11 @@ pub(super) fn underexposed(evidence: &Evidence<'_>) -> Option<String> {
 /// A good detector forgives: AAPM TG-116 repeats for too much dose only where something was burnt out.
 pub(super) fn overexposed(evidence: &Evidence<'_>) -> Option<String> {
     (evidence.exposure.state == ExposureState::Over).then(|| {
-        format!("Too much dose{}. No need to repeat: {} for the next one.", index(evidence.exposure), less(evidence.exposure))
+        format!(
+            "Too much dose{}. No need to repeat: {} for the next one.",
+            index(evidence.exposure),
+            less(evidence.exposure)
+        )
     })
 }
 
@@ -229,7 +242,10 @@ pub(super) fn overexposed_and_unreadable(evidence: &Evidence<'_>) -> Option<Stri
     let lost = exposure::burnt(&evidence.signs, &evidence.exposure_limits) || evidence.curvature_lost();
     (evidence.exposure.state == ExposureState::Over && lost).then(|| {
         let less = less(evidence.exposure);
-        format!("Too much dose{}: the neck is burnt out. Before the next one {less}, and repeat.", index(evidence.exposure))
+        format!(
+            "Too much dose{}: the neck is burnt out. Before the next one {less}, and repeat.",
+            index(evidence.exposure)
+        )
     })
 }
 

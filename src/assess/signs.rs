@@ -6,6 +6,7 @@
 //! - **Grain.** The decades by which coarse structure stands over the finest waves, which on a film are noise. Both are
 //!   powers of the same pixels, so that window and tone curve cancel out.
 //! - **Flat.** The share of the pixels over the neck that stand at black or at white: nothing is left there to see.
+//! - **Rotation and lean**: `posture`.
 //! - **Metal.** Narrow things brighter than their surroundings (white top-hat), in each body against the quieter half of them.
 //!
 //! A sign that could not be read is absent; nothing here fails.
@@ -15,6 +16,7 @@ use crate::domain::radiograph::GrayImage;
 use crate::domain::report::Signs;
 
 use super::patch::{Patch, SIDE};
+use super::posture;
 use super::spectrum::{Direction, Spectrum};
 
 /// Bands of edges about a millimetre wide, cycles a depth.
@@ -42,6 +44,8 @@ const ENOUGH_PIXELS: usize = 1024;
 pub fn read(image: &GrayImage, keypoints: &Keypoints, rotation: Option<f64>) -> Signs {
     let patches = Patch::all(image, keypoints);
     let spectra: Vec<Spectrum> = patches.iter().map(Spectrum::of).collect();
+    let posture = posture::read(image, keypoints);
+    let by_model = rotation.map(f64::abs).filter(|r| r.is_finite());
     let enough = |values: Vec<f64>| (values.len() >= ENOUGH).then_some(values);
     let flat = Window::over(image, keypoints).map(|window| window.flat(image));
     Signs {
@@ -50,7 +54,8 @@ pub fn read(image: &GrayImage, keypoints: &Keypoints, rotation: Option<f64>) -> 
         black: flat.map(|(black, _)| black),
         white: flat.map(|(_, white)| white),
         metal: metal(&patches),
-        rotation: rotation.map(f64::abs).filter(|r| r.is_finite()),
+        rotation: [by_model, posture.map(|p| p.rotation)].into_iter().flatten().reduce(f64::max),
+        lean: posture.map(|p| p.lean),
     }
 }
 
@@ -63,7 +68,8 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 fn smear(spectrum: &Spectrum) -> Option<f64> {
     let ratio = |(low, high): (f64, f64)| {
-        let (across, along) = (spectrum.power(Direction::Across, low, high), spectrum.power(Direction::Along, low, high));
+        let (across, along) =
+            (spectrum.power(Direction::Across, low, high), spectrum.power(Direction::Along, low, high));
         (along > NOTHING && across > NOTHING).then(|| (across / along).ln())
     };
     let ratios: Vec<f64> = EDGES.into_iter().filter_map(ratio).collect();
@@ -108,7 +114,9 @@ fn pass(values: &[f32], pick: fn(f32, f32) -> f32, start: f32) -> Vec<f32> {
     let about = |i: usize| i.saturating_sub(NARROW)..(i + NARROW + 1).min(SIDE);
     let rows: Vec<f32> = values
         .chunks_exact(SIDE)
-        .flat_map(|row| (0..SIDE).map(move |x| row.iter().take(about(x).end).skip(about(x).start).copied().fold(start, pick)))
+        .flat_map(|row| {
+            (0..SIDE).map(move |x| row.iter().take(about(x).end).skip(about(x).start).copied().fold(start, pick))
+        })
         .collect();
     (0..SIDE * SIDE)
         .map(|i| about(i / SIDE).filter_map(|y| rows.get(y * SIDE + i % SIDE).copied()).fold(start, pick))

@@ -51,8 +51,11 @@ impl Spectrum {
         let numbers: Vec<usize> = (0..=HIGHEST).chain(SIDE - HIGHEST..SIDE).collect();
         let mut columns = vec![Vec::with_capacity(SIDE); numbers.len()];
         for (y, row) in patch.values.chunks_exact(SIDE).enumerate() {
-            let line: Vec<(f64, f64)> =
-                row.iter().enumerate().map(|(x, v)| ((f64::from(*v) - shade.at(x, y)) * hann(x) * hann(y), 0.0)).collect();
+            let line: Vec<(f64, f64)> = row
+                .iter()
+                .enumerate()
+                .map(|(x, v)| ((f64::from(*v) - shade.at(x, y)) * hann(x) * hann(y), 0.0))
+                .collect();
             for (column, k) in columns.iter_mut().zip(&numbers) {
                 column.push(wave(&line, *k));
             }

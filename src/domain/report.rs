@@ -165,8 +165,10 @@ pub struct Signs {
     pub white: Option<f64>,
     /// The brightest narrow thing over each body, as a multiple of the usual.
     pub metal: Vec<(Vertebra, f64)>,
-    /// Rotation about the long axis by the models, degrees without sign.
+    /// Rotation about the long axis, degrees without sign: by the double contours or by the models, whichever is more.
     pub rotation: Option<f64>,
+    /// Lean out of the film's plane, towards the detector or away from it, degrees without sign, by the double contours.
+    pub lean: Option<f64>,
 }
 
 /// The judgement on one film.

@@ -243,6 +243,81 @@ fn an_image_without_tone_over_the_neck_is_told_from_the_image() {
     assert_eq!(codes(&assessment), vec!["underexposed"]);
 }
 
+/// A film on which the bodies of the usual neck stand as bright outlines on a grey ground.
+fn outlined() -> Vec<f64> {
+    use Corner::{AnteroInferior, AnteroSuperior, PosteroInferior, PosteroSuperior};
+    let keypoints = Neck::default().keypoints(Placing::default());
+    let mut tones = vec![20_000.0; WIDTH * HEIGHT];
+    for vertebra in Vertebra::ALL {
+        let at = |c| keypoints.corner(vertebra, c).unwrap();
+        let around = [AnteroSuperior, PosteroSuperior, PosteroInferior, AnteroInferior].map(at);
+        for (a, b) in around.iter().zip(around.iter().cycle().skip(1)) {
+            for step in 0..=400 {
+                let t = f64::from(step) / 400.0;
+                let (x, y) = (a.x + t * (b.x - a.x), a.y + t * (b.y - a.y));
+                for (dx, dy) in (-3i32..=3).flat_map(|dx| (-3i32..=3).map(move |dy| (dx, dy))) {
+                    let (px, py) = ((x + f64::from(dx)) as usize, (y + f64::from(dy)) as usize);
+                    tones[py * WIDTH + px] = 40_000.0;
+                }
+            }
+        }
+    }
+    tones
+}
+
+/// White noise of this spread, from a fixed sequence.
+fn noise(index: usize, spread: f64) -> f64 {
+    let mixed = (index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    ((mixed >> 40) as f64 / f64::from(1u32 << 24) - 0.5) * spread * 12f64.sqrt()
+}
+
+fn judged(tone: impl Fn(usize, usize) -> f64) -> Assessment {
+    let (_, detection) = good();
+    judge(&radiograph(film(tone)), &detection)
+}
+
+#[test]
+fn end_plates_that_are_smeared_are_told_from_sharp_ones() {
+    let tones = outlined();
+    let grainy = |x: usize, y: usize| noise(y * WIDTH + x, 300.0);
+    let sharp = judged(|x, y| tones[y * WIDTH + x] + grainy(x, y));
+    assert!(!codes(&sharp).contains(&"motion_blur"), "{:?}", sharp.quality);
+    // Twenty rows at 0.15 mm: the patient moved by 3 mm.
+    let moved = judged(|x, y| {
+        (0..20).map(|s| tones[(y + s).min(HEIGHT - 1) * WIDTH + x]).sum::<f64>() / 20.0 + grainy(x, y)
+    });
+    assert_eq!(moved.quality.verdict, Verdict::Repeat);
+    let told = moved.quality.reasons.iter().find(|r| r.code == "motion_blur").unwrap();
+    assert_eq!(told.dicom_code, "111210");
+    let (before, after) = (sharp.quality.signs.smear.unwrap(), moved.quality.signs.smear.unwrap());
+    assert!(after < before - 1.0, "{before} {after}");
+}
+
+#[test]
+fn noise_that_covers_the_end_plates_asks_for_a_repeat_and_a_little_does_not() {
+    let tones = outlined();
+    let with = |spread: f64| judged(|x, y| tones[y * WIDTH + x] + noise(y * WIDTH + x, spread));
+    let (clean, noisy) = (with(300.0), with(12_000.0));
+    assert!(!codes(&clean).contains(&"underexposed"), "{:?}", clean.quality.signs);
+    assert!(codes(&noisy).contains(&"underexposed"), "{:?}", noisy.quality.signs);
+    assert_eq!(noisy.quality.verdict, Verdict::Repeat);
+    assert!(noisy.quality.signs.grain < clean.quality.signs.grain);
+}
+
+#[test]
+fn metal_over_a_body_is_named_and_only_asks_for_a_look() {
+    let tones = outlined();
+    let at = Neck::default().keypoints(Placing::default()).corner(Vertebra::C4, Corner::AnteroSuperior).unwrap();
+    let bright = judged(|x, y| {
+        let away = (x as f64 - at.x - 12.0).hypot(y as f64 - at.y - 12.0);
+        if away < 9.0 { 65_000.0 } else { tones[y * WIDTH + x] + noise(y * WIDTH + x, 300.0) }
+    });
+    let told = bright.quality.reasons.iter().find(|r| r.code == "artifact").unwrap();
+    assert!(told.text.contains("C4") && !told.text.contains("C6"), "{}", told.text);
+    assert_eq!(told.dicom_code, "111207");
+}
+
 #[test]
 fn a_bad_exposure_that_costs_the_curvature_asks_for_a_repeat() {
     let (mut radiograph, detection) = good();

@@ -137,7 +137,7 @@ fn film(judged: &Judged) -> serde_json::Value {
         "deviation_index": judged.deviation_index,
         "signs": {
             "smear": signs.smear, "grain": signs.grain, "black": signs.black, "white": signs.white,
-            "metal": metal, "rotation": signs.rotation,
+            "metal": metal, "rotation": signs.rotation, "lean": signs.lean,
         },
         "truth": {
             "rotation": truth.rotation_deg, "roll": truth.roll_deg, "tilt": truth.tilt_deg, "motion": truth.motion_mm,
