@@ -284,9 +284,8 @@ fn end_plates_that_are_smeared_are_told_from_sharp_ones() {
     let sharp = judged(|x, y| tones[y * WIDTH + x] + grainy(x, y));
     assert!(!codes(&sharp).contains(&"motion_blur"), "{:?}", sharp.quality);
     // Twenty rows at 0.15 mm: the patient moved by 3 mm.
-    let moved = judged(|x, y| {
-        (0..20).map(|s| tones[(y + s).min(HEIGHT - 1) * WIDTH + x]).sum::<f64>() / 20.0 + grainy(x, y)
-    });
+    let moved =
+        judged(|x, y| (0..20).map(|s| tones[(y + s).min(HEIGHT - 1) * WIDTH + x]).sum::<f64>() / 20.0 + grainy(x, y));
     assert_eq!(moved.quality.verdict, Verdict::Repeat);
     let told = moved.quality.reasons.iter().find(|r| r.code == "motion_blur").unwrap();
     assert_eq!(told.dicom_code, "111210");

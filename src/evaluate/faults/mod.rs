@@ -175,3 +175,25 @@ impl Judged {
         self.reasons.contains(&reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_films_and_none_brings_more_than_its_own_fault() {
+        let orders = Request { films: 2, seed: 9_700_000, pixel_mm: 0.5 }.orders();
+        for kind in Kind::ALL {
+            let own: Vec<&Order> = orders.iter().filter(|o| o.kind == *kind).collect();
+            assert_eq!(own.len() as u64, 2 * kind.share(), "{}", kind.name());
+            for order in own {
+                assert!(kind.within(&Request::truth(order.seed, *kind, order.position, order.pixel_mm)));
+            }
+        }
+        let mut seeds: Vec<u64> = orders.iter().map(|o| o.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), orders.len(), "no patient stands twice in the table");
+        assert_eq!(orders, Request { films: 2, seed: 9_700_000, pixel_mm: 0.5 }.orders());
+    }
+}

@@ -145,3 +145,67 @@ fn film(judged: &Judged) -> serde_json::Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::report::Signs;
+    use crate::phantom::truth::Truth;
+
+    fn film(kind: Kind, verdict: Verdict, reasons: &[&'static str]) -> Judged {
+        let c7 = Some("full".to_owned());
+        Judged {
+            kind,
+            seed: 1,
+            truth: Truth { c7_visibility: c7, ..Truth::default() },
+            verdict,
+            reasons: reasons.to_vec(),
+            signs: Signs::default(),
+            deviation_index: None,
+            cobb_read: true,
+            cobb_error: Some(1.0),
+            misnamed: false,
+        }
+    }
+
+    fn row(sheet: &Sheet, kind: Kind) -> &Row {
+        sheet.rows.iter().find(|row| row.fault == kind.name()).unwrap()
+    }
+
+    #[test]
+    fn sensitivity_counts_the_fault_and_specificity_the_faultless() {
+        let sheet = Sheet::new(&[
+            film(Kind::Motion, Verdict::Repeat, &["motion_blur", "disputed"]),
+            film(Kind::Motion, Verdict::Review, &["disputed"]),
+            film(Kind::Faultless, Verdict::Accept, &[]),
+            film(Kind::Faultless, Verdict::Accept, &[]),
+            film(Kind::Faultless, Verdict::Accept, &[]),
+            film(Kind::Faultless, Verdict::Repeat, &["motion_blur"]),
+        ]);
+        let motion = row(&sheet, Kind::Motion);
+        assert_eq!((motion.sensitivity, motion.specificity), (Some(0.5), Some(0.75)));
+        assert_eq!((motion.accept, motion.review, motion.repeat), (0.0, 0.5, 0.5));
+        assert_eq!(motion.reasons.first(), Some(&("disputed", 2)));
+        let faultless = row(&sheet, Kind::Faultless);
+        assert_eq!((faultless.sensitivity, faultless.accept, faultless.repeat), (None, 0.75, 0.25));
+        assert!(sheet.table().contains("motion_blur"), "{}", sheet.table());
+    }
+
+    #[test]
+    fn a_film_that_does_not_show_its_fault_is_set_aside() {
+        let cut = film(Kind::CutBelow, Verdict::Accept, &[]);
+        let sheet = Sheet::new(&[cut]);
+        let row = row(&sheet, Kind::CutBelow);
+        assert_eq!((row.films, row.set_aside, row.sensitivity), (0, 1, None));
+    }
+
+    #[test]
+    fn what_must_not_happen_is_counted() {
+        let unread = Judged { cobb_read: false, ..film(Kind::Mixed, Verdict::Accept, &[]) };
+        let misnamed = Judged { misnamed: true, ..film(Kind::Mixed, Verdict::Accept, &[]) };
+        let reviewed = Judged { misnamed: true, ..film(Kind::Mixed, Verdict::Review, &["disputed"]) };
+        let sheet = Sheet::new(&[unread, misnamed, reviewed]);
+        let mixed = row(&sheet, Kind::Mixed);
+        assert_eq!((mixed.accepted_unread, mixed.accepted_misnamed), (1, 1));
+    }
+}
