@@ -7,6 +7,8 @@
 use crate::domain::anatomy::{Corner, Keypoints, Vertebra};
 use crate::domain::radiograph::GrayImage;
 
+use super::patch::typical_depth;
+
 /// In body depths: closer to the edge an end-plate cannot be told from the border.
 pub const MARGIN: f64 = 0.1;
 /// In body depths: a level that was not found would have its room here, a disc and most of a body.
@@ -40,6 +42,17 @@ impl Edge {
     }
 }
 
+/// A level that an edge cuts off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cut {
+    /// Which.
+    pub vertebra: Vertebra,
+    /// Where.
+    pub edge: Edge,
+    /// How far the field would have to reach beyond its edge to hold the level, pixels.
+    pub beyond: f64,
+}
+
 /// The exposed field, in pixels of the film.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Field {
@@ -68,51 +81,52 @@ impl Field {
         Self { left: left as f64, top: top as f64, right: right as f64 + 1.0, bottom: bottom as f64 + 1.0 }
     }
 
-    /// The levels of C2…C7 that an edge cuts off, with the edge, from the head downwards.
-    pub fn cut_off(&self, keypoints: &Keypoints) -> Vec<(Vertebra, Edge)> {
+    /// The levels of C2…C7 that an edge cuts off, from the head downwards.
+    pub fn cut_off(&self, keypoints: &Keypoints) -> Vec<Cut> {
         let Some(depth) = typical_depth(keypoints) else { return Vec::new() };
-        Vertebra::ALL.into_iter().filter_map(|v| Some((v, self.edge_through(v, keypoints, depth)?))).collect()
+        Vertebra::ALL.into_iter().filter_map(|v| self.edge_through(v, keypoints, depth)).collect()
     }
 
-    fn edge_through(&self, vertebra: Vertebra, keypoints: &Keypoints, depth: f64) -> Option<Edge> {
+    fn edge_through(&self, vertebra: Vertebra, keypoints: &Keypoints, depth: f64) -> Option<Cut> {
         let corners: Vec<_> = Corner::ALL.into_iter().filter_map(|c| keypoints.corner(vertebra, c)).collect();
         if corners.is_empty() {
             return self.edge_before(vertebra, keypoints, depth);
         }
         let margin = MARGIN * depth;
         let beyond = |edge| {
-            corners.iter().any(|p| match edge {
-                Edge::Upper => p.y < self.top + margin,
-                Edge::Lower => p.y > self.bottom - margin,
-                Edge::Left => p.x < self.left + margin,
-                Edge::Right => p.x > self.right - margin,
-            })
+            let missing = corners.iter().map(|p| match edge {
+                Edge::Upper => self.top + margin - p.y,
+                Edge::Lower => p.y - (self.bottom - margin),
+                Edge::Left => self.left + margin - p.x,
+                Edge::Right => p.x - (self.right - margin),
+            });
+            missing.fold(f64::NEG_INFINITY, f64::max)
         };
-        [Edge::Lower, Edge::Upper, Edge::Left, Edge::Right].into_iter().find(|edge| beyond(*edge))
+        let cut = |edge| Cut { vertebra, edge, beyond: beyond(edge) };
+        [Edge::Lower, Edge::Upper, Edge::Left, Edge::Right].into_iter().map(cut).find(|cut| cut.beyond > 0.0)
     }
 
-    /// The edge right behind the last level found above or below one that was not.
-    fn edge_before(&self, missing: Vertebra, keypoints: &Keypoints, depth: f64) -> Option<Edge> {
+    /// The edge right behind the last level found above or below one that was not. Each level in between would need its
+    /// [`ROOM`].
+    fn edge_before(&self, missing: Vertebra, keypoints: &Keypoints, depth: f64) -> Option<Cut> {
         let heights = |v: Vertebra| Corner::ALL.into_iter().filter_map(move |c| keypoints.corner(v, c)).map(|p| p.y);
         let lowest = Vertebra::ALL.into_iter().filter(|v| *v < missing).flat_map(heights).reduce(f64::max);
         let highest = Vertebra::ALL.into_iter().filter(|v| *v > missing).flat_map(heights).reduce(f64::min);
+        let found = |v: &Vertebra| heights(*v).next().is_some();
+        let levels = |from: Option<Vertebra>| from.map_or(1, |v| (v as usize).abs_diff(missing as usize));
+        let needed = |from: Option<Vertebra>| levels(from) as f64 * ROOM * depth;
         match (lowest, highest) {
-            (Some(lowest), None) if self.bottom - lowest < ROOM * depth => Some(Edge::Lower),
-            (None, Some(highest)) if highest - self.top < ROOM * depth => Some(Edge::Upper),
+            (Some(lowest), None) if self.bottom - lowest < ROOM * depth => {
+                let last = Vertebra::ALL.into_iter().rfind(found);
+                Some(Cut { vertebra: missing, edge: Edge::Lower, beyond: lowest + needed(last) - self.bottom })
+            }
+            (None, Some(highest)) if highest - self.top < ROOM * depth => {
+                let first = Vertebra::ALL.into_iter().find(found);
+                Some(Cut { vertebra: missing, edge: Edge::Upper, beyond: self.top - (highest - needed(first)) })
+            }
             _ => None,
         }
     }
-}
-
-/// The median length of the inferior end-plates that were found, in pixels.
-fn typical_depth(keypoints: &Keypoints) -> Option<f64> {
-    let plate = |v| {
-        let anterior = keypoints.corner(v, Corner::AnteroInferior)?;
-        Some(anterior.distance(keypoints.corner(v, Corner::PosteroInferior)?))
-    };
-    let mut depths: Vec<f64> = Vertebra::ALL.into_iter().filter_map(plate).collect();
-    depths.sort_by(f64::total_cmp);
-    depths.get(depths.len() / 2).copied()
 }
 
 fn is_blank<'a>(line: impl Iterator<Item = &'a u16>) -> bool {

@@ -11,8 +11,14 @@ pub mod applicability;
 pub mod exposure;
 pub mod field;
 pub mod findings;
+pub mod patch;
 mod position;
+pub mod posture;
 pub mod quality;
+mod reasons;
+pub mod signs;
+pub mod spectrum;
+mod templates;
 pub mod vocabulary;
 
 pub use applicability::{Applicability, applicability};
@@ -21,7 +27,7 @@ pub use position::position;
 use crate::domain::detection::Detection;
 use crate::domain::measurement::Measurements;
 use crate::domain::radiograph::Radiograph;
-use crate::domain::report::{Assessment, Quality, Reason, Verdict};
+use crate::domain::report::{Assessment, Quality, Reason, Signs, Verdict};
 
 /// What may be set about judging; each room of it has its own defaults with their sources.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -52,6 +58,12 @@ pub fn assess(
 /// The judgement on a film that the header alone rules out, and that no model has looked at.
 pub fn passed_over(radiograph: &Radiograph, reason: Reason, settings: &Settings) -> Assessment {
     let exposure = exposure::from_header(radiograph, &settings.exposure);
-    let quality = Quality { verdict: Verdict::NotApplicable, reasons: vec![reason], c7_visibility: None, exposure };
+    let quality = Quality {
+        verdict: Verdict::NotApplicable,
+        reasons: vec![reason],
+        c7_visibility: None,
+        exposure,
+        signs: Signs::default(),
+    };
     Assessment { quality, findings: Vec::new() }
 }

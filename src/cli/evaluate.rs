@@ -14,6 +14,7 @@ use super::measure::settings;
 use super::phantom::{Level, pixel};
 use crate::appliance::{REVISION, Settings, VERSION, detector_of};
 use crate::evaluate::accuracy::Accuracy;
+use crate::evaluate::faults::{self, Request, Sheet};
 use crate::evaluate::films::{self, Film, Phantoms, Trouble};
 use crate::evaluate::run::{Scores, Worker, run as score};
 use crate::evaluate::{plots, stages, table};
@@ -28,10 +29,14 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 /// So many truths with unknown names are told one by one.
 const UNKNOWN_TOLD: usize = 10;
 
+/// The first seed of phantoms of every sort, and of those with a single fault: no training has seen either.
+const PHANTOMS_FROM: u64 = 9_500_000;
+const FAULTS_FROM: u64 = 9_700_000;
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Folders of films with NAME.truth.json beside NAME.dcm, .png, .jpg or .tif; folders below are searched too
-    #[arg(value_name = "DIR", required_unless_present_any = ["phantoms", "others"])]
+    #[arg(value_name = "DIR", required_unless_present_any = ["phantoms", "others", "faults"])]
     folders: Vec<PathBuf>,
     /// Write accuracy.txt, accuracy.json and the plots into this folder
     #[arg(long, value_name = "DIR")]
@@ -51,9 +56,13 @@ pub(super) struct Arguments {
     /// Make so many phantoms that are no neck
     #[arg(long, value_name = "N")]
     others: Option<u64>,
-    /// The seed of the first phantom; each takes the next. Choose one that no training has seen
-    #[arg(long, value_name = "S", default_value_t = 9_500_000)]
-    seed: u64,
+    /// Instead: so many phantoms of each single fault and four times as many without one, and what the verdict says of them
+    #[arg(long, value_name = "N", conflicts_with_all = ["folders", "phantoms", "others", "stages", "plots", "difficulty"])]
+    faults: Option<u64>,
+    /// The seed of the first phantom; each takes the next. Choose one that no training has seen [default: 9500000; with
+    /// --faults 9700000]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
     /// How far phantoms stray from the textbook
     #[arg(long, value_enum, default_value = "mixed")]
     difficulty: Level,
@@ -80,6 +89,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // What cannot be written should be known before an hour of films.
     for folder in [&arguments.out, &arguments.plots].into_iter().flatten() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    if let Some(films) = arguments.faults {
+        return faults(arguments, settings, films);
     }
     let (films, troubles) = list(arguments);
     troubles.iter().for_each(tell);
@@ -111,6 +123,42 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if scores.troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+impl Arguments {
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(if self.faults.is_some() { FAULTS_FROM } else { PHANTOMS_FROM })
+    }
+}
+
+/// What the verdict says of films that carry one fault each.
+fn faults(arguments: &Arguments, settings: Settings, films: u64) -> anyhow::Result<ExitCode> {
+    let parts = parts(arguments, &settings)?;
+    let workers = workers(arguments, settings, &parts, MOST_JOBS)?;
+    let pipelines = workers.into_iter().filter_map(|mut worker| worker.pipelines.pop()).collect();
+    let request = Request { films, seed: arguments.seed(), pixel_mm: arguments.pixel_mm };
+    let last = Mutex::new(Instant::now());
+    let told = |done: usize, all: usize| {
+        let Ok(mut last) = last.lock() else { return };
+        if last.elapsed() >= TELL_EVERY {
+            *last = Instant::now();
+            eprintln!("{done} of {all} films");
+        }
+    };
+    let (judged, troubles) = faults::run(request, pipelines, &told);
+    troubles.iter().for_each(tell);
+    let sheet = Sheet::new(&judged);
+    print!("{}", sheet.table());
+    let out = |name: &str| arguments.out.as_ref().map(|folder| folder.join(name));
+    if let Some(path) = out("faults.txt") {
+        fs::write(&path, sheet.table()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut json = serde_json::to_vec_pretty(&sheet)?;
+    json.push(b'\n');
+    for path in arguments.json.clone().into_iter().chain(out("faults.json")) {
+        fs::write(&path, &json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(if troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn list(arguments: &Arguments) -> (Vec<Film>, Vec<Trouble>) {
     let (mut all, mut troubles) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {
@@ -127,7 +175,7 @@ fn list(arguments: &Arguments) -> (Vec<Film>, Vec<Trouble>) {
     let phantoms = Phantoms {
         necks: arguments.phantoms.unwrap_or(0),
         others: arguments.others.unwrap_or(0),
-        seed: arguments.seed,
+        seed: arguments.seed(),
         difficulty: arguments.difficulty.into(),
         pixel_mm: arguments.pixel_mm,
     };
@@ -138,7 +186,7 @@ fn list(arguments: &Arguments) -> (Vec<Film>, Vec<Trouble>) {
 fn sources(arguments: &Arguments) -> Vec<String> {
     let folders = arguments.folders.iter().map(|folder| folder.display().to_string());
     let made = |count: Option<u64>, what: &str| {
-        let (n, seed, mm) = (count?, arguments.seed, arguments.pixel_mm);
+        let (n, seed, mm) = (count?, arguments.seed(), arguments.pixel_mm);
         Some(format!("{n} phantoms of {what} from seed {seed} on, {mm} mm a pixel"))
     };
     let difficulty = format!("necks ({})", format!("{:?}", arguments.difficulty).to_lowercase());

@@ -108,7 +108,7 @@ fn chest() -> Film {
         age: 54,
         imager_pixel_mm: f64::from(PIXEL_MM * 2.0),
         magnification: None,
-        exposure: f64::from(film.exposure),
+        exposure: Some(f64::from(film.exposure)),
     };
     Film {
         name: "patient-d-chest.dcm".into(),

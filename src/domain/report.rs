@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::anatomy::{Facing, Keypoints};
+use super::anatomy::{Facing, Keypoints, Vertebra};
 use super::arrival::ContentHash;
 use super::detection::C7Visibility;
 use super::geometry::PixelSpacing;
@@ -147,6 +147,28 @@ pub struct Quality {
     pub c7_visibility: Option<C7Visibility>,
     /// The exposure.
     pub exposure: Exposure,
+    /// What the image itself shows over the bodies.
+    pub signs: Signs,
+}
+
+/// What the image shows over the bodies, before it is judged; `assess::signs` defines each. Absent where too few bodies
+/// were found to tell.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Signs {
+    /// Natural logarithm of the power across the end-plates over that along them; below zero the end-plates are smeared.
+    pub smear: Option<f64>,
+    /// Decades by which the bodies' structure stands over the noise.
+    pub grain: Option<f64>,
+    /// Share (0…1) of the pixels over the neck that are black.
+    pub black: Option<f64>,
+    /// Share (0…1) of the pixels over the neck that are white.
+    pub white: Option<f64>,
+    /// The brightest narrow thing over each body, as a multiple of the usual.
+    pub metal: Vec<(Vertebra, f64)>,
+    /// Rotation about the long axis, degrees without sign: by the double contours or by the models, whichever is more.
+    pub rotation: Option<f64>,
+    /// Lean out of the film's plane, towards the detector or away from it, degrees without sign, by the double contours.
+    pub lean: Option<f64>,
 }
 
 /// The judgement on one film.

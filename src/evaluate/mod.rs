@@ -9,12 +9,14 @@
 //! - [`score`]: one film against its truth; [`reference`]: what the truth's own landmarks measure;
 //! - [`figures`] with [`statistics`]: errors, success, ICC(2,1), Bland–Altman, coverage; by C7 and by view;
 //! - [`stages`]: the whole hierarchy, and less of it, to tell what each stage adds;
+//! - [`faults`]: films that carry exactly one fault each, and what the verdict says of them;
 //! - [`accuracy`]: all of it as one document; [`table`] for people; [`plots`] as in paper A.
 //!
 //! Invariants: the same films and models give the same document, however many workers there are; a film that cannot be
 //! scored is named and counted, and ends nothing. `docs/accuracy.md` defines every figure.
 
 pub mod accuracy;
+pub mod faults;
 pub mod figures;
 pub mod films;
 pub mod plots;

@@ -46,26 +46,8 @@ type Scored = (Vec<FilmScore>, Vec<String>);
 /// Scores `films` with as many threads as there are `workers`; `told` hears how many are done after each film.
 pub fn run(films: &[Film], workers: Vec<Worker>, told: &(dyn Fn(usize) + Sync)) -> Scores {
     let stages = workers.first().map_or(0, |worker| worker.pipelines.len());
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let results: Mutex<Vec<(usize, Result<Scored, Trouble>)>> = Mutex::new(Vec::with_capacity(films.len()));
-    std::thread::scope(|scope| {
-        for mut worker in workers {
-            let (next, done, results) = (&next, &done, &results);
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(film) = films.get(index) else { break };
-                    let result = worker.film(film);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-                    told(done.fetch_add(1, Ordering::Relaxed) + 1);
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
     let mut scores = Scores { stages: vec![Vec::new(); stages], ..Scores::default() };
-    for (_, result) in results {
+    for result in each(films, workers, told, Worker::film) {
         match result {
             Ok((films, unknown)) => {
                 for (stage, film) in scores.stages.iter_mut().zip(films) {
@@ -79,17 +61,50 @@ pub fn run(films: &[Film], workers: Vec<Worker>, told: &(dyn Fn(usize) + Sync)) 
     scores
 }
 
+/// `job` on every item, as many at a time as there are `workers`; the results in the order of the items.
+pub(super) fn each<W: Send, I: Sync, R: Send>(
+    items: &[I],
+    workers: Vec<W>,
+    told: &(dyn Fn(usize) + Sync),
+    job: impl Fn(&mut W, &I) -> R + Sync,
+) -> Vec<R> {
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
+    std::thread::scope(|scope| {
+        for mut worker in workers {
+            let (next, done, results, job) = (&next, &done, &results, &job);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else { break };
+                    let result = job(&mut worker, item);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                    told(done.fetch_add(1, Ordering::Relaxed) + 1);
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A film that lies nowhere, under the name by which it is told.
+pub(super) fn arrival(name: &str, bytes: &[u8]) -> Arrival {
+    Arrival {
+        path: PathBuf::from(name),
+        file: name.to_owned(),
+        sha256: ContentHash(Sha256::digest(bytes).into()),
+        received_at: Utc::now(),
+        settle: Duration::ZERO,
+    }
+}
+
 impl Worker {
     fn film(&mut self, film: &Film) -> Result<Scored, Trouble> {
         let name = film.name();
         let (bytes, truth) = film.load()?;
-        let arrival = Arrival {
-            path: PathBuf::from(&name),
-            file: name.clone(),
-            sha256: ContentHash(Sha256::digest(&bytes).into()),
-            received_at: Utc::now(),
-            settle: Duration::ZERO,
-        };
+        let arrival = arrival(&name, &bytes);
         let spacing = reference::spacing(&truth).or(self.spacing);
         let mut scores = Vec::with_capacity(self.pipelines.len());
         for pipeline in &mut self.pipelines {
@@ -103,7 +118,7 @@ impl Worker {
 }
 
 /// As the service does: a film over which the program stumbles is told, and the next one is measured.
-fn measure(pipeline: &mut Pipeline, arrival: &Arrival, bytes: &[u8]) -> Result<Box<Report>, Trouble> {
+pub(super) fn measure(pipeline: &mut Pipeline, arrival: &Arrival, bytes: &[u8]) -> Result<Box<Report>, Trouble> {
     let stumbled = |_| Trouble::new(&*arrival.file, "Sagitta stumbled over this film");
     match catch_unwind(AssertUnwindSafe(|| pipeline.process(arrival, bytes))).map_err(stumbled)? {
         Outcome::Measured(report, _) | Outcome::PassedOver(report) => Ok(report),

@@ -11,7 +11,7 @@ use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::{Covariance, PixelSpacing, PointPx, SpacingSource};
 use crate::domain::radiograph::{Clipped, Format};
 use crate::domain::report::{
-    Assessment, EngineFacts, Exposure, ExposureState, PositionEvidence, Quality, Report, ReportId, Source, Timing,
+    Assessment, EngineFacts, Exposure, ExposureState, PositionEvidence, Quality, Report, ReportId, Signs, Source, Timing,
     Verdict,
 };
 use crate::measure::{self, Subject};
@@ -118,6 +118,7 @@ pub(super) fn report(keypoints: &Keypoints) -> Report {
                     deviation_index: None,
                     clipped: Clipped::default(),
                 },
+                signs: Signs::default(),
             },
             findings: Vec::new(),
         },

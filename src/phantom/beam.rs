@@ -175,6 +175,18 @@ pub fn cast(solids: &[Solid], beam: &Beam, draw: &mut Draw) -> Shadow {
     Shadow { fine, broad, soft }
 }
 
+/// The shadow of `solids` alone, as millimetres of solid cortical bone.
+pub fn shadow_of(solids: &[&Solid], beam: &Beam) -> Layer {
+    let mut layer = Layer::empty(beam, FINE);
+    for solid in solids {
+        // The texture of metal is none: the seed says nothing.
+        if let Some(grid) = solid.sampled(&mut Draw::new(0, 0)) {
+            march(solid, &grid, &layer.beam, &mut layer.thickness);
+        }
+    }
+    layer
+}
+
 /// Makes a layer uneven as muscle and fat planes or spongy bone are: sums smooth noise of several grains (pixels, mm),
 /// in full where there is `full` mm of the tissue.
 fn uneven(map: &mut Thickness, octaves: &[(f32, f32)], full: f32, draw: &mut Draw) {

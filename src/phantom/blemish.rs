@@ -7,13 +7,16 @@ use std::str::FromStr;
 pub enum Blemish {
     /// None beyond what the difficulty brings.
     None,
+    /// None at all but for what the patient brings: usual framing, shoulders down, the right dose. What every film with a
+    /// single fault is, without the fault.
+    Plain,
     /// The shoulders hide the whole of C7.
     HiddenC7,
     /// The shoulders hide C7 and C6.
     HiddenC6,
     /// So small a share of the dose; a tenth or less if not told.
     UnderExposed(Option<f32>),
-    /// So many times the dose, and a detector that is driven into saturation in front of the neck.
+    /// So many times the dose: from about 12 on the detector saturates before the neck, from about 60 on behind it.
     OverExposed(f32),
     /// The patient is turned about the long axis, degrees.
     Yaw(f32),
@@ -27,6 +30,8 @@ pub enum Blemish {
     CutBelow(f32),
     /// The collimator cuts the neck so many millimetres over C3's centre.
     CutAbove(f32),
+    /// A pendant, a clasp or a button over one of C3 … C6.
+    Clasp,
     /// An earring over the neck, a chain and hair pins.
     Jewellery,
     /// An anterior plate with screws over two discs.
@@ -51,7 +56,7 @@ pub enum Blemish {
 
 /// Every name that [`Blemish::from_str`] takes.
 pub const NAMES: &str = "hidden-c7, hidden-c6, under-exposed, over-exposed, yaw, roll, tilt, motion, cut-below, \
-cut-above, jewellery, plate, collar, grid-lines, dead-columns, text, letterboxed, inverted, jpeg, fused, none";
+cut-above, clasp, jewellery, plate, collar, grid-lines, dead-columns, text, letterboxed, inverted, jpeg, fused, plain, none";
 
 impl FromStr for Blemish {
     type Err = String;
@@ -76,6 +81,8 @@ impl FromStr for Blemish {
             "motion" => Self::Motion(size.unwrap_or(1.5).clamp(0.0, 15.0)),
             "cut-below" => Self::CutBelow(size.unwrap_or(10.0)),
             "cut-above" => Self::CutAbove(size.unwrap_or(10.0)),
+            "plain" => Self::Plain,
+            "clasp" => Self::Clasp,
             "jewellery" => Self::Jewellery,
             "plate" => Self::Plate,
             "collar" => Self::Collar,

@@ -12,7 +12,7 @@ use super::film::develop;
 use super::marker;
 use super::morphometry::Person;
 use super::plate::Plate;
-use super::sight::{c7, clipped, visible};
+use super::sight::{c7, clipped, covered, visible};
 use super::spine::{Pose, Skeleton, Spine};
 use super::technique::{Framing, beam, cut, export, look, shoulders};
 use super::truth::Truth;
@@ -144,6 +144,7 @@ impl Patient {
         let mut build = Build::drawn(&mut body, self.odd, height);
         match blemish {
             Blemish::Plate => build.worn.plate = (2, 3),
+            Blemish::Clasp => build.worn.clasp = Some(1 + body.below(4)),
             Blemish::Collar => build.worn.collar = true,
             Blemish::Jewellery => (build.jewellery, build.worn.chain, build.worn.pins) = (true, true, 3),
             _ => {}
@@ -186,12 +187,13 @@ impl Patient {
         solids.extend(spine.bones.iter().cloned());
         let mut look = look(blemish, self.odd, &mut draw);
         cut(blemish, &spine, &beam, &mut look);
+        let points = landmarks(&spine).map(|p| beam.project(p));
+        let covered = covered(&solids, &beam, &points);
         let mut shadow = cast(&solids, &beam, &mut stream(stream::TEXTURE));
         marker::stamp(&mut shadow.fine, &look, &mut draw);
         if framing == Framing::Head && draw.chance(0.5) {
             marker::apron(&mut shadow.fine, self.facing, &mut draw);
         }
-        let points = landmarks(&spine).map(|p| beam.project(p));
         let probes: Vec<(f32, f32)> = points.iter().map(|p| (p.x as f32, p.y as f32)).collect();
         let mut developed = develop(&shadow, &beam, &look, neck(&points), &probes, draw.bits());
         let shown: [bool; LANDMARKS] = std::array::from_fn(|i| visible(points[i], &beam, &look, &developed, i));
@@ -207,6 +209,7 @@ impl Patient {
             motion_mm: Some(f64::from((look.motion * 10.0).round() / 10.0)),
             exposure: Some(f64::from(exposure)),
             clipped: clipped(&probes, &beam, &look),
+            metal: covered,
             ..truth
         }
         .with_landmarks(&seen);

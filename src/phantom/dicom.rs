@@ -3,6 +3,7 @@
 //! DX Image Storage – For Presentation (PS3.3 A.26) or CR Image Storage (A.2), explicit VR little endian. Everything
 //! that identifies somebody is made up from the seed. `dciodvfy` finds no error in either.
 
+use std::fs;
 use std::path::Path;
 
 use dicom_core::value::DataSetSequence;
@@ -47,8 +48,8 @@ pub struct Header {
     pub imager_pixel_mm: f64,
     /// How much larger than life the film shows the patient, where the room knows it.
     pub magnification: Option<f64>,
-    /// Dose behind the patient as a share of the aim.
-    pub exposure: f64,
+    /// Dose behind the patient as a share of the aim; `None` where the room does not tell.
+    pub exposure: Option<f64>,
 }
 
 /// The region and the view of a lateral cervical film.
@@ -75,7 +76,7 @@ impl Header {
             age: case.person.age as u32,
             imager_pixel_mm: f64::from(case.beam.pixel),
             magnification: Some(f64::from(case.beam.magnification())),
-            exposure: f64::from(case.exposure),
+            exposure: Some(f64::from(case.exposure)),
         }
     }
 }
@@ -102,6 +103,15 @@ fn uid(seed: u64, purpose: u64) -> String {
 /// # Errors
 /// What the file system or the DICOM library says.
 pub fn write(path: &Path, header: &Header, plate: &Plate) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fs::write(path, encode(header, plate)?)?;
+    Ok(())
+}
+
+/// The film as the bytes of a file.
+///
+/// # Errors
+/// What the DICOM library says.
+pub fn encode(header: &Header, plate: &Plate) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
     let dx = Draw::new(header.study, 9500).chance(0.6);
     let class =
         if dx { uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION } else { uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE };
@@ -110,8 +120,9 @@ pub fn write(path: &Path, header: &Header, plate: &Plate) -> Result<(), Box<dyn 
     series(&mut object, header, class, dx);
     image(&mut object, header, plate, dx);
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    object.with_meta(meta)?.write_to_file(path)?;
-    Ok(())
+    let mut bytes = Vec::new();
+    object.with_meta(meta)?.write_all(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: impl Into<PrimitiveValue>) {
@@ -206,10 +217,12 @@ fn image(object: &mut InMemDicomObject, h: &Header, plate: &Plate, dx: bool) {
     if let Some(factor) = h.magnification {
         put(object, tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR, VR::DS, format!("{factor:.4}"));
     }
-    let index = (h.exposure * TARGET_EXPOSURE_INDEX).max(1.0);
-    put(object, tags::EXPOSURE_INDEX, VR::DS, format!("{index:.0}"));
-    put(object, tags::TARGET_EXPOSURE_INDEX, VR::DS, format!("{TARGET_EXPOSURE_INDEX:.0}"));
-    put(object, tags::DEVIATION_INDEX, VR::DS, format!("{:.1}", 10.0 * (index / TARGET_EXPOSURE_INDEX).log10()));
+    if let Some(exposure) = h.exposure {
+        let index = (exposure * TARGET_EXPOSURE_INDEX).max(1.0);
+        put(object, tags::EXPOSURE_INDEX, VR::DS, format!("{index:.0}"));
+        put(object, tags::TARGET_EXPOSURE_INDEX, VR::DS, format!("{TARGET_EXPOSURE_INDEX:.0}"));
+        put(object, tags::DEVIATION_INDEX, VR::DS, format!("{:.1}", 10.0 * (index / TARGET_EXPOSURE_INDEX).log10()));
+    }
     if dx {
         put(object, tags::PIXEL_INTENSITY_RELATIONSHIP, VR::CS, "LOG");
         object.put(DataElement::new(

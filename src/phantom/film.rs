@@ -68,6 +68,10 @@ impl Look {
 const QUANTA: f32 = 2.4e4;
 /// Electronic noise, as quanta for each square millimetre.
 const ELECTRONIC: f32 = 60.0;
+/// What fills a detector element, as multiples of the signal that the room aims at behind the neck.
+const SATURATION: f32 = 40.0;
+/// Multiples of the dose from which saturation is looked at.
+const HIGH_DOSE: f32 = 4.0;
 /// Width of the collimator's soft edge, detector mm.
 const PENUMBRA: f32 = 1.2;
 /// Water, mm, behind which the dose is regulated.
@@ -158,6 +162,7 @@ fn expose(signal: &mut Thickness, scatter: &Small, beam: &Beam, look: &Look, see
     }
     let area = beam.pixel * beam.pixel;
     let quanta = look.dose * QUANTA * area;
+    let full = saturation(look.dose);
     let pitch = 0.62 / beam.pixel;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let lines = height.div_ceil(workers).max(1);
@@ -172,13 +177,18 @@ fn expose(signal: &mut Thickness, scatter: &Small, beam: &Beam, look: &Look, see
                             let line =
                                 1.0 + look.grid_lines * ((2 * k + m) as f32 / pitch * std::f32::consts::TAU).sin();
                             let mean = *s * line * quanta;
-                            *s = (mean + n * (mean + ELECTRONIC * area).sqrt()) / quanta;
+                            *s = ((mean + n * (mean + ELECTRONIC * area).sqrt()) / quanta).min(full);
                         }
                     }
                 }
             });
         }
     });
+}
+
+/// The signal at which the detector is full. At a usual dose only air saturates, and the cap on the primary stands for it.
+fn saturation(dose: f32) -> f32 {
+    if dose > HIGH_DOSE { SATURATION / dose } else { f32::MAX }
 }
 
 /// The logarithm of the signal, so that thickness counts evenly; bone becomes bright.

@@ -13,6 +13,8 @@ pub struct Worn {
     pub plate: (usize, usize),
     /// A rigid collar.
     pub collar: bool,
+    /// A pendant or a clasp over this body (0: C2).
+    pub clasp: Option<usize>,
     /// A chain around the neck.
     pub chain: bool,
     /// Hair pins, hearing aid, clips behind and above.
@@ -32,6 +34,7 @@ impl Worn {
         Self {
             plate: if plate.1 > 0 { (plate.0, plate.1 + 1) } else { plate },
             collar: draw.chance(0.08 * far),
+            clasp: None,
             chain: draw.chance(0.08 * far),
             pins: if draw.chance(0.15 * far) { 1 + draw.below(4) } else { 0 },
             ligament: span(draw, 0.16 * far),
@@ -63,6 +66,9 @@ pub(super) fn worn(spine: &Spine, build: &super::body::Build, draw: &mut Draw) -
     }
     if worn.collar {
         solids.extend(collar(spine, build.girth, draw));
+    }
+    if let Some(body) = worn.clasp {
+        solids.push(clasp(spine, body, build.girth, draw));
     }
     if worn.chain {
         solids.push(chain(spine, build.girth, draw));
@@ -165,6 +171,28 @@ fn collar(spine: &Spine, girth: f32, draw: &mut Draw) -> Vec<Solid> {
         Solid { parts, holes: Vec::new(), blend: 2.0, tissue: Tissue::Soft, frame: Frame::WORLD, grain: 3.0 },
         metal(rivets, 3.0, 1.2),
     ]
+}
+
+/// A disc, a bar or a ring of steel on the skin beside a body, over its corners or its middle.
+fn clasp(spine: &Spine, body: usize, girth: f32, draw: &mut Draw) -> Solid {
+    let skin = 52.0 * girth * if draw.chance(0.5) { 1.0 } else { -1.0 };
+    let at = |x: f32, z: f32| spine.bodies.get(body).map_or_else(Vec3::default, |f| f.point(v(x, skin, z)));
+    let (x, z) = (draw.even(-8.0, 8.0), draw.even(-7.0, 7.0));
+    let size = draw.even(4.0, 7.5);
+    let parts = match draw.below(3) {
+        0 => vec![ellipsoid(at(x, z), v(size, 1.2, size))],
+        1 => vec![rod(at(x - size, z - 0.4 * size), at(x + size, z + 0.4 * size), (1.6, 1.6))],
+        _ => (0..10)
+            .map(|k| {
+                let around = |k: usize| {
+                    let (s, c) = (k as f32 * std::f32::consts::TAU / 10.0).sin_cos();
+                    at(x + size * c, z + size * s)
+                };
+                rod(around(k), around(k + 1), (1.1, 1.1))
+            })
+            .collect(),
+    };
+    metal(parts, 5.0, 0.9)
 }
 
 fn chain(spine: &Spine, girth: f32, draw: &mut Draw) -> Solid {

@@ -4,8 +4,9 @@ use crate::domain::anatomy::{LANDMARKS, Vertebra};
 use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::PointPx;
 
-use super::beam::Beam;
+use super::beam::{Beam, shadow_of};
 use super::film::{Developed, Look};
+use super::solid::{Solid, Tissue};
 
 /// Rose's criterion: a detail needs about this contrast to noise to be seen.
 const ROSE: f32 = 4.0;
@@ -54,4 +55,28 @@ pub(super) fn clipped(points: &[(f32, f32)], beam: &Beam, look: &Look) -> Vec<St
         .filter(|(_, corners)| corners.iter().any(|(x, y)| !columns.contains(x) || !rows.contains(y)))
         .map(|(vertebra, _)| vertebra.name().to_owned())
         .collect()
+}
+
+/// Metal that blots out a corner, millimetres of cortical bone in the beam.
+const BLOTTING: f32 = 2.0;
+/// A corner this near to metal cannot be set, detector millimetres.
+const BESIDE_METAL: f32 = 1.5;
+
+/// The vertebrae of which a corner lies under metal or beside it. Teeth's fillings count as any other metal.
+pub(super) fn covered(solids: &[Solid], beam: &Beam, points: &[PointPx; LANDMARKS]) -> Vec<String> {
+    let metal: Vec<&Solid> = solids.iter().filter(|s| matches!(s.tissue, Tissue::Metal { .. })).collect();
+    if metal.is_empty() {
+        return Vec::new();
+    }
+    let shadow = shadow_of(&metal, beam);
+    let reach = (BESIDE_METAL / beam.pixel).ceil() as isize;
+    let under = |p: &PointPx| {
+        (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dx, dy))).any(|(dx, dy)| {
+            let (x, y) = (p.x as f32 + dx as f32, p.y as f32 + dy as f32);
+            let on_film = x >= 0.0 && y >= 0.0 && x < beam.size.0 as f32 && y < beam.size.1 as f32;
+            on_film && dx * dx + dy * dy <= reach * reach && shadow.at(x, y) > BLOTTING
+        })
+    };
+    let bodies = Vertebra::ALL.iter().zip(points.chunks(4));
+    bodies.filter(|(_, corners)| corners.iter().any(under)).map(|(v, _)| v.name().to_owned()).collect()
 }

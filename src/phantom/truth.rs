@@ -35,6 +35,8 @@ pub struct Truth {
     pub exposure: Option<f64>,
     /// Vertebrae of which a corner lies outside the exposed field.
     pub clipped: Vec<String>,
+    /// Vertebrae of which a corner lies under metal or within a millimetre and a half of it.
+    pub metal: Vec<String>,
     /// Discs that bone has replaced, `C5-C6`.
     pub fused: Vec<String>,
     /// Numbers that follow from the landmarks, in life size.

@@ -1,7 +1,7 @@
 //! The table of measurements: complete, right on a neck of known build, and moved only by what should move it.
 
 use proptest::prelude::*;
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use sagitta::domain::detection::C7Visibility;
@@ -421,6 +421,44 @@ fn close(a: f64, b: f64) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    /// Whatever a lost model gives: what is published is finite, lies in its interval, and rests on bodies that are bodies.
+    #[test]
+    fn nonsense_is_never_published_as_a_number(
+        seed in 0u64..1_000_000, wild in prop::collection::vec((0usize..34, 0usize..6, 0usize..34), 1..12), facing: bool,
+    ) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut keypoints, side) = random_film(seed);
+        for (index, what, other) in wild {
+            let away = PointPx::new(rng.random_range(-300.0..1500.0), rng.random_range(-300.0..1500.0));
+            let partner = LandmarkId::all().nth(other).and_then(|id| keypoints.get(id).copied());
+            keypoints = keypoints.map(|id, l| match (id.index() == Some(index), what) {
+                (false, _) => l,
+                (true, 0) => Landmark { position: away, ..l },
+                (true, 1) => Landmark { position: partner.map_or(away, |p| p.position), ..l },
+                (true, 2) => Landmark { position: PointPx::new(f64::NAN, away.y), ..l },
+                (true, 3) => Landmark { position: PointPx::new(1e300, -1e300), ..l },
+                (true, 4) => Landmark { covariance: Covariance::isotropic(f64::INFINITY), ..l },
+                (true, _) => Landmark { covariance: Covariance::isotropic(f64::NAN), confidence: f64::NAN, ..l },
+            });
+        }
+        let table = read(&keypoints, facing.then_some(side), calibrated(0.15));
+        for row in &table.0 {
+            let Some(estimate) = row.reading.estimate() else { continue };
+            let (low, high) = estimate.ci90();
+            prop_assert!(estimate.value().is_finite() && low <= estimate.value() && estimate.value() <= high, "{:?}", row);
+            let rests_on: Vec<Vertebra> = match (row.quantity, row.level) {
+                (Quantity::C2C7Cobb, _) => vec![Vertebra::C2, Vertebra::C7],
+                (Quantity::C2C6Cobb, _) => vec![Vertebra::C2, Vertebra::C6],
+                (Quantity::SegmentalAngle | Quantity::SlipAngle, Some(level)) => vec![level.upper(), level.lower()],
+                (Quantity::BodyWedge, Some(level)) => vec![level.upper()],
+                _ => Vec::new(),
+            };
+            for vertebra in rests_on {
+                prop_assert!(!crossed(&keypoints, vertebra), "{:?} rests on a crossed {:?}", row, vertebra);
+            }
+        }
+    }
+
     #[test]
     fn moving_the_film_changes_nothing(seed in 0u64..1_000_000, dx in -500.0..500.0f64, dy in -500.0..500.0f64) {
         let (keypoints, facing) = random_film(seed);
@@ -489,4 +527,18 @@ fn sva_after(keypoints: &Keypoints, facing: Facing, degrees: f64) -> f64 {
     let (dx, dy) = (mean(|p| p.x) - from.x, mean(|p| p.y) - from.y);
     let (sin, cos) = degrees.to_radians().sin_cos();
     facing.sign() * (cos * dx - sin * dy) * 0.15
+}
+
+/// Whether the sides of a body cut each other; a body of which a corner is missing is not judged.
+fn crossed(keypoints: &Keypoints, vertebra: Vertebra) -> bool {
+    use Corner::{AnteroInferior, AnteroSuperior, PosteroInferior, PosteroSuperior};
+    let corner = |c| keypoints.corner(vertebra, c);
+    let around: Option<Vec<PointPx>> =
+        [AnteroSuperior, PosteroSuperior, PosteroInferior, AnteroInferior].into_iter().map(corner).collect();
+    let Some(around) = around else { return false };
+    let turn = |a: PointPx, b: PointPx, c: PointPx| (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+    let cut = |a: PointPx, b: PointPx, c: PointPx, d: PointPx| {
+        turn(a, b, c) * turn(a, b, d) < 0.0 && turn(c, d, a) * turn(c, d, b) < 0.0
+    };
+    cut(around[0], around[1], around[2], around[3]) || cut(around[1], around[2], around[3], around[0])
 }

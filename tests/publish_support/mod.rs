@@ -328,6 +328,7 @@ pub fn sample() -> Report {
                     deviation_index: None,
                     clipped: Clipped { black: 0.123_45, white: 0.0 },
                 },
+                signs: Signs::default(),
             },
             findings: vec![Finding {
                 name: "severe_kyphosis",

@@ -1,0 +1,169 @@
+//! What the image itself shows over the bodies: smear, grain, saturation, metal. Measured, not yet judged.
+//!
+//! - **Smear.** A patient who moved along the long axis leaves end-plates blurred and walls sharp. The sign is the
+//!   logarithm of the power across the end-plates over that along them, at the frequencies of an edge of about a
+//!   millimetre; noise is alike in both directions and draws it towards 0, never below. The median of the bodies counts.
+//! - **Grain.** The decades by which coarse structure stands over the finest waves, which on a film are noise. Both are
+//!   powers of the same pixels, so that window and tone curve cancel out.
+//! - **Flat.** The share of the pixels over the neck that stand at black or at white: nothing is left there to see.
+//! - **Rotation and lean**: `posture`.
+//! - **Metal.** Narrow things brighter than their surroundings (white top-hat), in each body against the quieter half of them.
+//!
+//! A sign that could not be read is absent; nothing here fails.
+
+use crate::domain::anatomy::{Keypoints, Vertebra};
+use crate::domain::radiograph::GrayImage;
+use crate::domain::report::Signs;
+
+use super::patch::{Patch, SIDE};
+use super::posture;
+use super::spectrum::{Direction, Spectrum};
+
+/// Bands of edges about a millimetre wide, cycles a depth.
+const EDGES: [(f64, f64); 2] = [(6.0, 9.0), (9.0, 12.0)];
+/// What a body and its cortex leave, cycles a depth.
+const COARSE: (f64, f64) = (2.0, 5.0);
+/// Finer than what detector and focal spot let through: noise.
+const FINE: (f64, f64) = (17.0, 22.0);
+/// Bodies needed to tell anything of the film.
+const ENOUGH: usize = 2;
+/// Power below this is the rounding of an 8-bit film.
+const NOTHING: f64 = 1e-7;
+/// Samples to either side of a narrow thing: 0.12 depths, about 2 mm.
+const NARROW: usize = 6;
+/// The border of a patch that the body does not reach.
+const BORDER: usize = 16;
+/// This quantile of the top-hat within a patch stands for its brightest narrow thing.
+const BRIGHTEST: f64 = 0.995;
+/// Within this share of the range from an end a pixel counts as flat: display curves level out there.
+const END: u16 = u16::MAX / 200;
+/// Fewer pixels over the neck than this tell nothing.
+const ENOUGH_PIXELS: usize = 1024;
+
+/// What `image` shows over the bodies of `keypoints`.
+pub fn read(image: &GrayImage, keypoints: &Keypoints, rotation: Option<f64>) -> Signs {
+    let patches = Patch::all(image, keypoints);
+    let spectra: Vec<Spectrum> = patches.iter().map(Spectrum::of).collect();
+    let posture = posture::read(image, keypoints);
+    let by_model = rotation.map(f64::abs).filter(|r| r.is_finite());
+    let enough = |values: Vec<f64>| (values.len() >= ENOUGH).then_some(values);
+    let flat = Window::over(image, keypoints).map(|window| window.flat(image));
+    Signs {
+        smear: enough(spectra.iter().filter_map(smear).collect()).and_then(median),
+        grain: enough(spectra.iter().filter_map(grain).collect()).map(|g| g.iter().sum::<f64>() / g.len() as f64),
+        black: flat.map(|(black, _)| black),
+        white: flat.map(|(_, white)| white),
+        metal: metal(&patches),
+        rotation: [by_model, posture.map(|p| p.rotation)].into_iter().flatten().reduce(f64::max),
+        lean: posture.map(|p| p.lean),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = values.get(values.len() / 2).copied()?;
+    let lower = values.get((values.len() - 1) / 2).copied()?;
+    Some((lower + upper) / 2.0)
+}
+
+fn smear(spectrum: &Spectrum) -> Option<f64> {
+    let ratio = |(low, high): (f64, f64)| {
+        let (across, along) =
+            (spectrum.power(Direction::Across, low, high), spectrum.power(Direction::Along, low, high));
+        (along > NOTHING && across > NOTHING).then(|| (across / along).ln())
+    };
+    let ratios: Vec<f64> = EDGES.into_iter().filter_map(ratio).collect();
+    (ratios.len() == EDGES.len()).then(|| ratios.iter().sum::<f64>() / EDGES.len() as f64)
+}
+
+fn grain(spectrum: &Spectrum) -> Option<f64> {
+    let power = |(low, high)| spectrum.power(Direction::Any, low, high);
+    let (coarse, fine) = (power(COARSE), power(FINE).max(NOTHING));
+    (coarse > NOTHING).then(|| (coarse / fine).log10())
+}
+
+/// The brightest narrow thing of each body, as a multiple of what the quieter half of the bodies show.
+fn metal(patches: &[Patch]) -> Vec<(Vertebra, f64)> {
+    let shown: Vec<(Vertebra, f64)> = patches.iter().map(|p| (p.vertebra, brightest(&p.values))).collect();
+    let mut sorted: Vec<f64> = shown.iter().map(|(_, s)| *s).collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.truncate(sorted.len().div_ceil(2));
+    let usual = sorted.iter().sum::<f64>() / sorted.len().max(1) as f64;
+    if sorted.len() < ENOUGH || usual <= 0.0 {
+        return Vec::new();
+    }
+    shown.into_iter().map(|(vertebra, s)| (vertebra, s / usual)).collect()
+}
+
+fn brightest(values: &[f32]) -> f64 {
+    let opened = pass(&pass(values, f32::min, f32::MAX), f32::max, f32::MIN);
+    let inner = BORDER..SIDE - BORDER;
+    let mut hats: Vec<f32> = values
+        .iter()
+        .zip(&opened)
+        .enumerate()
+        .filter(|(i, _)| inner.contains(&(i % SIDE)) && inner.contains(&(i / SIDE)))
+        .map(|(_, (v, o))| v - o)
+        .collect();
+    hats.sort_by(f32::total_cmp);
+    hats.get((BRIGHTEST * hats.len() as f64) as usize).map_or(0.0, |h| f64::from(*h))
+}
+
+/// The least or the greatest of the square about each sample.
+fn pass(values: &[f32], pick: fn(f32, f32) -> f32, start: f32) -> Vec<f32> {
+    let about = |i: usize| i.saturating_sub(NARROW)..(i + NARROW + 1).min(SIDE);
+    let rows: Vec<f32> = values
+        .chunks_exact(SIDE)
+        .flat_map(|row| {
+            (0..SIDE).map(move |x| row.iter().take(about(x).end).skip(about(x).start).copied().fold(start, pick))
+        })
+        .collect();
+    (0..SIDE * SIDE)
+        .map(|i| about(i / SIDE).filter_map(|y| rows.get(y * SIDE + i % SIDE).copied()).fold(start, pick))
+        .collect()
+}
+
+/// The rectangle around the landmarks, in whole pixels.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    left: usize,
+    top: usize,
+    right: usize,
+    bottom: usize,
+}
+
+impl Window {
+    fn over(image: &GrayImage, keypoints: &Keypoints) -> Option<Self> {
+        let clamp = |v: f64, size: usize| if v > 0.0 { (v as usize).min(size) } else { 0 };
+        let whole = |value: &dyn Fn(f64, f64) -> f64, pick: fn(f64, f64) -> f64| {
+            keypoints.iter().map(|(_, l)| value(l.position.x, l.position.y)).reduce(pick)
+        };
+        let window = Self {
+            left: clamp(whole(&|x, _| x, f64::min)?, image.width()),
+            top: clamp(whole(&|_, y| y, f64::min)?, image.height()),
+            right: clamp(whole(&|x, _| x, f64::max)?, image.width()),
+            bottom: clamp(whole(&|_, y| y, f64::max)?, image.height()),
+        };
+        ((window.right - window.left) * (window.bottom - window.top) >= ENOUGH_PIXELS).then_some(window)
+    }
+
+    fn rows(self, image: &GrayImage) -> impl Iterator<Item = &[u16]> {
+        image
+            .pixels()
+            .chunks_exact(image.width())
+            .take(self.bottom)
+            .skip(self.top)
+            .filter_map(move |row| row.get(self.left..self.right))
+    }
+
+    /// The shares of its pixels that are black and white.
+    fn flat(self, image: &GrayImage) -> (f64, f64) {
+        let (mut black, mut white, mut all) = (0usize, 0usize, 0usize);
+        for value in self.rows(image).flatten() {
+            (black, white, all) =
+                (black + usize::from(*value <= END), white + usize::from(*value >= u16::MAX - END), all + 1);
+        }
+        let share = |count: usize| count as f64 / all.max(1) as f64;
+        (share(black), share(white))
+    }
+}
