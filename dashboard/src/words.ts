@@ -42,11 +42,11 @@ export const states: Readonly<Record<ApplianceState, string>> = {
 };
 
 export const quantities: Readonly<Record<string, QuantityWords>> = {
-  c2_c7_cobb: { name: "C2–C7 lordosis (Cobb)", short: "C2–C7" },
-  c2_c6_cobb: { name: "C2–C6 lordosis (Cobb)", short: "C2–C6" },
+  c2_c7_cobb: { name: "Lordosis C2–C7 (Cobb)", short: "C2–C7" },
+  c2_c6_cobb: { name: "Lordosis C2–C6 (Cobb)", short: "C2–C6" },
   c2_slope: { name: "C2 slope", short: "C2 slope" },
   c7_slope: { name: "C7 slope", short: "C7 slope" },
-  sva: { name: "Sagittal vertical axis C2–C7", short: "SVA" },
+  sva: { name: "Sagittal vertical axis", short: "SVA" },
   segmental_angle: { name: "Segmental angle", short: "Angle" },
   slip_distance: { name: "Slip, forward positive", short: "Slip" },
   slip_angle: { name: "Angle between the posterior walls", short: "Wall angle" },

@@ -31,6 +31,7 @@ export function App({ controller }: { readonly controller: Controller }) {
   const wide = route.view === "statistics" || route.view === "appliances";
   useTitle(reports);
   useWanted(controller, route, chosen);
+  useTop(route);
   const view = wide ? route.view : chosen !== undefined ? "film" : route.view === "study" ? "study" : "live";
   return (
     <div class="app" data-view={view}>
@@ -46,7 +47,7 @@ export function App({ controller }: { readonly controller: Controller }) {
             : route.view === "appliances" ? <Appliances state={state} rooms={rooms} now={now} />
             : route.view === "study" ? <Joined controller={controller} state={state} study_key={route.key} now={now} />
             : shown === undefined ? <Empty state={state} />
-            : <Film controller={controller} state={state} report={shown} following={chosen === undefined} now={now} />}
+            : <Film controller={controller} state={state} report={shown} several={rooms.length > 1} following={chosen === undefined} now={now} />}
         </main>
       </div>
       <p class="spoken" role="status">{announcement(state)}</p>
@@ -58,16 +59,18 @@ interface FilmProps {
   readonly controller: Controller;
   readonly state: State;
   readonly report: Report;
+  readonly several: boolean;
   readonly following: boolean;
   readonly now: number;
 }
 
-function Film({ controller, state, report, following, now }: FilmProps) {
+function Film({ controller, state, report, several, following, now }: FilmProps) {
   const key = keyOf(report);
   return (
     <Detail
       key={key}
       report={report}
+      several={several}
       overlay={state.overlays[key]}
       ours={report.device === controller.config?.devices[0]}
       study={state.studies.find((study) => study.study_key === report.source.study_key)}
@@ -166,6 +169,11 @@ function useRoom(route: Route): string | null {
     if (route.view === "live") setRoom(route.room);
   }, [route]);
   return route.view === "live" ? route.room : room;
+}
+
+/** What is chosen begins at its top. */
+function useTop(route: Route): void {
+  useEffect(() => document.getElementById("film")?.scrollTo(0, 0), [route]);
 }
 
 /** A film that is linked and not in the list is asked for. */

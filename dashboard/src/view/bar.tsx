@@ -14,7 +14,7 @@ const percent = (place: number): string => `${(100 * place).toFixed(2)}%`;
 const span = ([from, to]: readonly [number, number]): { left: string; width: string } => ({ left: percent(from), width: percent(Math.max(0, to - from)) });
 
 export function Bar({ measurement: m, threshold, small = false }: Props) {
-  if (m.status === "withheld") return null;
+  if (m.status === "withheld" || threshold === null) return null;
   const shape = bar(m.name, m.value, m.ci90, threshold);
   if (shape === null) return null;
   const words = spoken(m, shape.side);

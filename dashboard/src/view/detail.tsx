@@ -17,6 +17,8 @@ import { Viewer } from "./viewer.tsx";
 
 interface Props {
   readonly report: Report;
+  /** Whether the page shows several rooms, so that it must be said in which one the film was taken. */
+  readonly several: boolean;
   readonly overlay: string | undefined;
   /** Whether this page's appliance measured the film and so has its pictures. */
   readonly ours: boolean;
@@ -34,7 +36,7 @@ interface Props {
   readonly now: number;
 }
 
-export function Detail({ report, overlay, ours, study, device, stands, decide, following, doubt, now }: Props) {
+export function Detail({ report, several, overlay, ours, study, device, stands, decide, following, doubt, now }: Props) {
   const linking = useLinking();
   return (
     <article class={`detail verdict-${report.quality.verdict}`} data-detail={report.report_id} aria-labelledby="verdict-title">
@@ -43,7 +45,7 @@ export function Detail({ report, overlay, ours, study, device, stands, decide, f
           <Viewer report={report} live={overlay} ours={ours} lit={linking.lit} />
         </div>
         <div class="beside">
-          <Hero report={report} following={following} doubt={doubt} now={now} />
+          <Hero report={report} several={several} following={following} doubt={doubt} now={now} />
           <Console report={report} stands={stands} decide={decide} now={now} />
           <Reasons report={report} />
           <WholeNeck measurements={report.measurements} findings={report.findings} linking={linking} />
@@ -65,7 +67,7 @@ function useLinking(): Linking {
   return { lit: pointed ?? chosen, chosen, point, choose };
 }
 
-function Hero({ report, following, doubt, now }: Pick<Props, "report" | "following" | "doubt" | "now">) {
+function Hero({ report, several, following, doubt, now }: Pick<Props, "report" | "several" | "following" | "doubt" | "now">) {
   const { verdict, verdict_word } = report.quality;
   const words = verdicts[verdict];
   return (
@@ -102,7 +104,7 @@ function Hero({ report, following, doubt, now }: Pick<Props, "report" | "followi
         <span class="hero-file payload" title={report.source.file}>{report.source.file || "unnamed file"}</span>
         <span>{[moment(report.received_at, now), ago(report.received_at, now)].filter(Boolean).join(" · ")}</span>
         <span class="payload">{positions[report.view.position] ?? report.view.position}</span>
-        <span class="payload">{report.device}</span>
+        {several && <span class="payload">{report.device}</span>}
         {report.historical && <span>delivered late</span>}
       </p>
     </div>
@@ -167,15 +169,28 @@ function Findings({ findings: all }: { readonly findings: readonly Finding[] }) 
     <section class="card" aria-labelledby="findings-title">
       <h3 id="findings-title">Findings</h3>
       <ul class="findings">
-        {[...all].sort((a, b) => rank(a) - rank(b)).map((finding, i) => (
-          <FindingLine key={i} finding={finding} />
+        {grouped([...all].sort((a, b) => rank(a) - rank(b))).map(({ finding, levels }, i) => (
+          <FindingLine key={i} finding={finding} levels={levels} />
         ))}
       </ul>
     </section>
   );
 }
 
-function FindingLine({ finding }: { readonly finding: Finding }) {
+/** What says the same of several levels is said once. */
+function grouped(all: readonly Finding[]): { readonly finding: Finding; readonly levels: readonly string[] }[] {
+  const groups: { finding: Finding; levels: string[] }[] = [];
+  for (const finding of all) {
+    const same = groups.find(({ finding: f }) => f.name === finding.name && f.present === finding.present && f.certainty === finding.certainty
+      && f.threshold === finding.threshold && f.detail === finding.detail);
+    const level = finding.level === null ? [] : [finding.level.replace("-", "–")];
+    if (same === undefined) groups.push({ finding, levels: level });
+    else same.levels.push(...level);
+  }
+  return groups;
+}
+
+function FindingLine({ finding, levels }: { readonly finding: Finding; readonly levels: readonly string[] }) {
   const words = findings[finding.name];
   const threshold = finding.threshold === null ? null : quantity(finding.threshold, words?.unit ?? "");
   const told = threshold === null ? null : (words?.threshold(threshold) ?? `threshold ${threshold}`);
@@ -186,7 +201,7 @@ function FindingLine({ finding }: { readonly finding: Finding }) {
       <span class={`answer${finding.present ? " present" : ""}${borderline ? " borderline" : ""}`}>{answer}</span>
       <span>
         <b class="payload">{words?.name ?? plain(finding.name)}</b>
-        {finding.level !== null && <span class="payload"> {finding.level.replace("-", "–")}</span>}
+        {levels.length > 0 && <span class="payload"> {levels.join(", ")}</span>}
         {told !== null && <small class="payload">{told}</small>}
         {borderline && <small>The interval crosses the threshold.</small>}
         {finding.certainty !== "clear" && !borderline && <small class="payload">certainty: {plain(finding.certainty)}</small>}

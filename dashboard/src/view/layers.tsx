@@ -117,8 +117,8 @@ function Label({ point: [x, y], text, scale }: { readonly point: Point; readonly
   const width = (text.length * 9.5 + 14) * scale;
   return (
     <g class="lit-label">
-      <rect x={x + 10 * scale} y={y - 15 * scale} width={width} height={26 * scale} rx={5 * scale} />
-      <text x={x + 10 * scale + width / 2} y={y + 3.5 * scale} text-anchor="middle" font-size={16 * scale}>{text}</text>
+      <rect x={x + 12 * scale} y={y + 10 * scale} width={width} height={26 * scale} rx={5 * scale} />
+      <text x={x + 12 * scale + width / 2} y={y + 28.5 * scale} text-anchor="middle" font-size={16 * scale}>{text}</text>
     </g>
   );
 }

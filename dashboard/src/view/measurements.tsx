@@ -85,8 +85,7 @@ export function WholeNeck({ measurements, findings, linking }: Props) {
         <thead>
           <tr>
             <th scope="col">Measurement</th>
-            <th scope="col" class="num">Value</th>
-            <th scope="col" class="num">90 % interval</th>
+            <th scope="col" class="num">Value, 90 % interval</th>
           </tr>
         </thead>
         <tbody>
@@ -117,8 +116,8 @@ function WholeRow({ measurement: m, findings, linking }: WholeRowProps) {
       </th>
       <td class={`num value ${m.status}`}>
         <Shown measurement={m} linking={linking}>{m.status === "withheld" ? "withheld" : quantity(m.value, m.unit)}</Shown>
+        <small class="interval">{m.ci90 === null ? "" : range(m.ci90, m.unit)}</small>
       </td>
-      <td class="num interval">{m.ci90 === null ? "–" : range(m.ci90, m.unit)}</td>
     </tr>
   );
 }

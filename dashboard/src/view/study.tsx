@@ -46,8 +46,8 @@ export function StudyView({ study, reports, overlays, own, want, now }: Props) {
             : <Place key={place} film={film} report={reportOf(film)} device={device} live={overlays[`${device}/${film.report_id}`]} ours={device === own} now={now} />;
         })}
       </div>
-      <Summary study={study} />
       {study.dynamic === null ? <p class="card quiet" data-dynamic="none">What moves can be told once flexion and extension are there{study.missing.length > 0 ? `; still missing: ${study.missing.map((view) => (positions[view] ?? view).toLowerCase()).join(", ")}` : ""}.</p> : <MotionCard dynamic={study.dynamic} />}
+      <Summary study={study} />
       {others.length > 0 && <Others films={others} device={device} now={now} />}
     </article>
   );
