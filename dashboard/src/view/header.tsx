@@ -103,9 +103,9 @@ function LinkBadge({ link, now }: { readonly link: Link; readonly now: number })
   } as const;
   const [mark, name, detail] = words[link.state];
   return (
-    <li class="badge" role="status" data-link={link.state} title={link.detail ?? ""}>
+    <li class="badge" data-link={link.state} title={link.detail ?? ""}>
       <StateMark state={mark} />
-      <span>
+      <span role="status">
         <b>{name}</b>
         <small>{detail}</small>
       </span>

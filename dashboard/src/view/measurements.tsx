@@ -40,13 +40,14 @@ function Shown({ measurement: m, linking, children }: { readonly measurement: Me
       type="button"
       class={`shown${same(linking.lit, lit) ? " is-lit" : ""}`}
       aria-pressed={same(linking.chosen, lit)}
-      aria-label={`${nameOf(m.name)}${m.level === null ? "" : ` ${m.level}`} ${quantity(m.value, m.unit)}: show it on the film`}
+      title="Show it on the film"
       onClick={() => linking.choose(lit)}
       onMouseEnter={() => linking.point(lit)}
       onMouseLeave={() => linking.point(null)}
       onFocus={() => linking.point(lit)}
       onBlur={() => linking.point(null)}
     >
+      <span class="spoken">{nameOf(m.name)} {m.level}: </span>
       {children}
     </button>
   );

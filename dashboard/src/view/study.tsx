@@ -31,7 +31,10 @@ export function StudyView({ study, reports, overlays, own, want, now }: Props) {
     if (device === own) study.films.filter((film) => reportOf(film) === undefined).forEach((film) => want(film.report_id));
   });
   const current = (place: string): StudyFilm | undefined => [...study.films].reverse().find((film) => film.position === place && film.status === "current");
-  const others = study.films.filter((film) => !PLACES.some((place) => current(place) === film));
+  // A film whose position nobody told stands where the neutral one would, under its own name.
+  const unplaced = current("neutral") === undefined ? study.films.find((film) => film.status === "unplaced") : undefined;
+  const placed = (place: string): StudyFilm | undefined => current(place) ?? (place === "neutral" ? unplaced : undefined);
+  const others = study.films.filter((film) => !PLACES.some((place) => placed(place) === film));
   return (
     <article class="board study" data-study={study.study_key} aria-labelledby="study-head">
       <h2 id="study-head">
@@ -40,7 +43,7 @@ export function StudyView({ study, reports, overlays, own, want, now }: Props) {
       </h2>
       <div class="places">
         {PLACES.map((place) => {
-          const film = current(place);
+          const film = placed(place);
           return film === undefined
             ? <Absent key={place} place={place} missing={study.missing.includes(place)} />
             : <Place key={place} film={film} report={reportOf(film)} device={device} live={overlays[`${device}/${film.report_id}`]} ours={device === own} now={now} />;
