@@ -201,7 +201,7 @@ fn broker(link: &mqtt::Link) -> Vec<Metric> {
         all.push(Metric {
             name: "sagitta_delivery_seconds",
             help: "From file complete to the broker's acknowledgement, over the last films that were not late.",
-            kind: Kind::Gauge,
+            kind: Kind::Summary,
             samples: vec![sample("0.5", latency.p50), sample("0.9", latency.p90), sample("0.99", latency.p99)],
         });
     }

@@ -19,6 +19,8 @@ pub enum Kind {
     Gauge,
     /// What [`Histogram::samples`] gives.
     Histogram,
+    /// Quantiles, by the label `quantile`.
+    Summary,
 }
 
 /// Upper ends of the buckets, in seconds: around the two seconds that a film may take.
@@ -89,7 +91,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it tells, in one sentence.
     pub help: &'static str,
-    /// Counter, gauge or histogram.
+    /// How to read them.
     pub kind: Kind,
     /// At least one.
     pub samples: Vec<Sample>,
@@ -147,6 +149,7 @@ pub(super) fn text(metrics: &[Metric]) -> String {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
         };
         let help = metric.help.replace('\\', "\\\\").replace('\n', "\\n");
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}", name = metric.name);
