@@ -471,7 +471,7 @@ async fn without_the_secret_nothing_but_life_is_told() {
 async fn a_foreign_page_and_one_that_speaks_no_web_socket_do_not_reach_the_broker() {
     let (_folder, page) = page();
     let server = Server::start(page).await;
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let upgrade = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let asked = server.raw(&format!("GET /api/mqtt HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n")).await;
     assert_eq!(asked.status, 404, "no way to the broker is configured here");
     server.stop().await;
