@@ -202,9 +202,12 @@ fn missing(old: &Value, new: &Value, at: &str) -> Vec<String> {
                 None => vec![format!("{at}/{key} has gone")],
             })
             .collect(),
-        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
-            old.iter().zip(new).enumerate().flat_map(|(n, (old, new))| missing(old, new, &format!("{at}/{n}"))).collect()
-        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => old
+            .iter()
+            .zip(new)
+            .enumerate()
+            .flat_map(|(n, (old, new))| missing(old, new, &format!("{at}/{n}")))
+            .collect(),
         (Value::Number(old), Value::Number(new)) if old.as_f64() == new.as_f64() => Vec::new(),
         _ if old == new => Vec::new(),
         _ => vec![format!("{at}: {old} has become {new}")],

@@ -92,6 +92,8 @@ function Stage({ report, source, address, shown, lit, still, fail }: StageProps)
   const [box, setBox] = useState<Box | null>(null);
   const view = box ?? near ?? full;
   const scale = Math.max(view.width / Math.max(1, pixels[0]), view.height / Math.max(1, pixels[1]));
+  // Letters and lines grow with the page's own letters, towards a wall screen.
+  const letter = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
   const change = (next: Box | null): void => {
     setWhole(next === null);
     setBox(next);
@@ -111,7 +113,7 @@ function Stage({ report, source, address, shown, lit, still, fail }: StageProps)
         {...hands}
       >
         {size !== null && <image href={address} x="0" y="0" width={full.width} height={full.height} preserveAspectRatio="none" />}
-        {own && <Layers report={report} shown={shown} lit={lit} scale={scale} />}
+        {own && <Layers report={report} shown={shown} lit={lit} scale={scale * letter} />}
       </svg>
       {!still && (
         <div class="zoom" role="group" aria-label="Zoom">
