@@ -259,7 +259,7 @@ fn it_is_ready_only_once_the_models_are_warm_and_says_why_meanwhile() {
     let mut answers = Vec::new();
     eventually("it is ready", || {
         // Refused before the address is taken, which comes first of all.
-        let answer = std::panic::catch_unwind(|| http_get(&room, "/readyz")).unwrap_or_default();
+        let answer = try_http_get(&room, "/readyz").unwrap_or_default();
         answers.push(answer.clone());
         answer.starts_with("HTTP/1.1 200")
     });
@@ -275,12 +275,16 @@ fn it_is_ready_only_once_the_models_are_warm_and_says_why_meanwhile() {
 }
 
 fn http_get(room: &Room, path: &str) -> String {
+    try_http_get(room, path).unwrap()
+}
+
+fn try_http_get(room: &Room, path: &str) -> std::io::Result<String> {
     use std::io::{Read as _, Write as _};
     let configuration = fs::read_to_string(room.home.path().join("sagitta.toml")).unwrap();
     let address = configuration.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap().trim_matches('"');
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut stream = std::net::TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
