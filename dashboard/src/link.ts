@@ -18,7 +18,7 @@ const RECONNECT_MS = { least: 1500, most: 3000 } as const;
 const CONNECT_TIMEOUT_MS = 8000;
 /** A dead peer is noticed within one and a half of this. */
 const KEEPALIVE_S = 20;
-/** How long a broker keeps messages for a page that is cut off. A page that is closed leaves nothing behind for longer. */
+/** How long a broker keeps messages for a page that is cut off. */
 const SESSION_S = 600;
 /** The largest packet taken: a report is some 20 KiB, an overlay at most 256 KiB. */
 const MAX_PACKET = 2 * 1024 * 1024;
@@ -95,6 +95,11 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
     if (!client.connected && !client.disconnecting) client.reconnect();
   };
   window.addEventListener("online", hurry);
+  // A page that is closed for good wants nothing kept for it.
+  const leave = (event: PageTransitionEvent): void => {
+    if (!event.persisted) client.end(false, protocol === 5 ? { properties: { sessionExpiryInterval: 0 } } : {});
+  };
+  window.addEventListener("pagehide", leave);
   tell("connecting");
   return {
     publish: async (topic, payload) => {
@@ -108,6 +113,7 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
     },
     end: () => {
       window.removeEventListener("online", hurry);
+      window.removeEventListener("pagehide", leave);
       client.end(true);
     },
   };
