@@ -133,6 +133,41 @@ fn each_mistake_is_told_with_its_key_value_and_remedy() {
 }
 
 #[test]
+fn a_page_that_others_reach_needs_a_word_on_who_may_look() {
+    let open = MINIMAL.replace("127.0.0.1:8080", "0.0.0.0:8080");
+    let problems = load(&open, &[]).unwrap_err();
+    assert!(
+        problems.len() == 1 && problems[0].contains("http.listen") && problems[0].contains("http.token_file"),
+        "{problems:?}"
+    );
+    assert!(load(&open.replace("0.0.0.0:8080\"", "0.0.0.0:8080\"\ntoken_file = \"/etc/sagitta/token\""), &[]).is_ok());
+    let tls = "0.0.0.0:8080\"\ncert_file = \"/a\"\nkey_file = \"/b\"";
+    assert!(
+        load(&open.replace("0.0.0.0:8080\"", tls), &[]).is_err(),
+        "encryption alone says nothing about who may look"
+    );
+    let certified = format!("{tls}\nclient_ca_file = \"/c\"");
+    assert!(load(&open.replace("0.0.0.0:8080\"", &certified), &[]).is_ok());
+    for (section, line) in [
+        ("http", "cert_file = \"/a\""),
+        ("http", "key_file = \"/a\""),
+        ("http", "client_ca_file = \"/a\""),
+        ("http", "rooms = [\"a/b\"]"),
+        ("mqtt", "websocket = \"http://broker\""),
+        ("mqtt", "page_password_file = \"/a\""),
+        ("mqtt", "discovery_prefix = \"a/#\""),
+    ] {
+        let told = problem(&with(section, line));
+        assert!(
+            told.contains(line.split(' ').next().unwrap())
+                || told.contains("http.key_file")
+                || told.contains("http.cert_file"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once_each_on_one_line() {
     let text = MINIMAL
         .replace("port = 1883", "port = 0\nhoost = \"two\\nlines\"")
@@ -260,7 +295,7 @@ fn every_example_in_the_documentation_is_possible() {
             Ok(_) => {}
             Err(problems) => {
                 let alone =
-                    problems.iter().all(|p| p.contains("without") || p.contains("unless") || p.contains("and mqtt"));
+                    problems.iter().all(|p| p.contains("without") || p.contains("unless") || p.contains(", and "));
                 assert!(alone, "{} is possible but for what it goes with: {problems:?}", key.name);
             }
         }

@@ -155,6 +155,65 @@ fn every_payload_validates() {
     assert_eq!(health["temperatures"], json!([{"sensor": "cpu", "celsius": 51.3}]));
 }
 
+/// The rule of `/1`: fields may be added, never changed or removed. Payloads as earlier versions sent them (`tests/payloads/v1`,
+/// one file each, never changed afterwards) go on validating, and go on being read. Requests are the other way round: what a
+/// console was once built to send is still taken.
+#[test]
+fn payloads_of_earlier_versions_still_validate() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads/v1");
+    let mut kinds = std::collections::BTreeSet::new();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (kind, _) = name.split_once('-').expect("KIND-WHAT.json");
+        let text = fs::read_to_string(&path).unwrap();
+        let payload: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(errors(&format!("{kind}.json"), &payload), Vec::<String>::new(), "{name}");
+        // Deep is where changes hide: a field that has gone is noticed by its absence from what is read and written again.
+        let read: Result<Value, _> = match kind {
+            "report" => serde_json::from_str::<wire::Report>(&text).and_then(serde_json::to_value),
+            "study" => serde_json::from_str::<wire::Study>(&text).and_then(serde_json::to_value),
+            "status" => serde_json::from_str::<wire::Status>(&text).and_then(serde_json::to_value),
+            "info" => serde_json::from_str::<wire::Info>(&text).and_then(serde_json::to_value),
+            "health" => serde_json::from_str::<wire::Health>(&text).and_then(serde_json::to_value),
+            "rejects" => serde_json::from_str::<wire::Rejects>(&text).and_then(serde_json::to_value),
+            "fault" => serde_json::from_str::<wire::Fault>(&text).and_then(serde_json::to_value),
+            "repeat_response" => serde_json::from_str::<wire::RepeatResponse>(&text).and_then(serde_json::to_value),
+            "repeat_request" => {
+                assert!(wire::repeat_request(text.as_bytes()).is_ok(), "{name}");
+                Ok(payload.clone())
+            }
+            other => panic!("{other}: no such schema"),
+        };
+        let read = read.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(missing(&payload, &read, ""), Vec::<String>::new(), "{name}");
+        kinds.insert(kind.to_owned());
+    }
+    assert_eq!(kinds.len(), wire::schema::documents().count(), "a payload of each kind: {kinds:?}");
+}
+
+/// What `old` says and `new` does not, or says otherwise.
+fn missing(old: &Value, new: &Value, at: &str) -> Vec<String> {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => old
+            .iter()
+            .flat_map(|(key, value)| match new.get(key) {
+                Some(new) => missing(value, new, &format!("{at}/{key}")),
+                None => vec![format!("{at}/{key} has gone")],
+            })
+            .collect(),
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => old
+            .iter()
+            .zip(new)
+            .enumerate()
+            .flat_map(|(n, (old, new))| missing(old, new, &format!("{at}/{n}")))
+            .collect(),
+        (Value::Number(old), Value::Number(new)) if old.as_f64() == new.as_f64() => Vec::new(),
+        _ if old == new => Vec::new(),
+        _ => vec![format!("{at}: {old} has become {new}")],
+    }
+}
+
 /// A schema that lets everything pass would make the test above worthless.
 #[test]
 fn the_schemas_refuse_what_is_wrong() {

@@ -75,6 +75,8 @@ fn source(ready: &Arc<AtomicBool>, broken: &Arc<AtomicBool>) -> Source {
         }),
         report: Box::new(|id| Ok((id == "r-7").then(|| stored(7)))),
         overlay: Box::new(|id| Ok((id == "r-7").then(|| vec![0xff, 0xd8, 0xff, 0xd9]))),
+        film: Box::new(|id| Ok((id == "r-7").then(|| vec![0xff, 0xd8, 0xff, 0x01]))),
+        broker: None,
         readiness: Box::new(move || match ready.load(Ordering::SeqCst) {
             true => Readiness::Ready,
             false => Readiness::NotReady("the models are being prepared".to_owned()),
@@ -85,11 +87,10 @@ fn source(ready: &Arc<AtomicBool>, broken: &Arc<AtomicBool>) -> Source {
 
 impl Server {
     async fn start(page: PathBuf) -> Self {
-        let settings = Settings {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            page: Some(page),
-            hosts: vec!["ward.example".to_owned()],
-        };
+        Self::start_with(Settings { page: Some(page), hosts: vec!["ward.example".to_owned()], ..anywhere() }).await
+    }
+
+    async fn start_with(settings: Settings) -> Self {
         let config = PageConfig {
             prefix: "sagitta".to_owned(),
             devices: vec!["room-1".to_owned()],
@@ -134,6 +135,11 @@ impl Server {
         self.stop.send(()).expect("still running");
         self.done.await.expect("no panic").expect("a clean end");
     }
+}
+
+/// A free port of loopback.
+fn anywhere() -> Settings {
+    Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() }
 }
 
 /// A built page in miniature, with a secret beside it.
@@ -291,8 +297,16 @@ async fn a_report_comes_byte_for_byte_and_an_unknown_one_is_not_found() {
     let overlay = server.get("/api/reports/r-7/overlay").await;
     assert_eq!((overlay.status, overlay.header("content-type")), (200, "image/jpeg"));
     assert_eq!(overlay.body, [0xff, 0xd8, 0xff, 0xd9]);
-    for target in ["/api/reports/r-8", "/api/reports/r-8/overlay", "/api/reports/", "/api/reports/a%20b", "/api/other"]
-    {
+    let film = server.get("/api/reports/r-7/film").await;
+    assert_eq!((film.status, film.header("content-type"), film.body[3]), (200, "image/jpeg", 1));
+    for target in [
+        "/api/reports/r-8",
+        "/api/reports/r-8/overlay",
+        "/api/reports/r-8/film",
+        "/api/reports/",
+        "/api/reports/a%20b",
+        "/api/other",
+    ] {
         assert_eq!(server.get(target).await.status, 404, "{target}");
     }
     server.stop().await;
@@ -365,7 +379,7 @@ async fn life_readiness_and_metrics_are_told() {
 async fn an_answer_under_way_is_finished_and_an_idle_connection_does_not_hold_the_end_up() {
     let (_folder, page) = page();
     let (asked, question) = std::sync::mpsc::channel();
-    let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), page: Some(page), hosts: Vec::new() };
+    let settings = Settings { page: Some(page), ..anywhere() };
     let mut slow = source(&Arc::new(AtomicBool::new(true)), &Arc::new(AtomicBool::new(false)));
     slow.reports = Box::new(move |_, _| {
         let _ = asked.send(());
@@ -400,6 +414,67 @@ async fn an_address_that_is_taken_is_told_with_the_remedy() {
     let settings = Settings { listen: taken.local_addr().expect("an address"), ..Settings::default() };
     let error = serve::bind(&settings).await.expect_err("taken");
     assert!(error.to_string().contains("[http] listen"), "{error}");
+}
+
+#[tokio::test]
+async fn beyond_loopback_somebody_must_say_who_may_look() {
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let error = serve::bind(&Settings { listen: everywhere, ..Settings::default() }).await.expect_err("unguarded");
+    assert!(matches!(error, ServeError::Unguarded(_)) && error.to_string().contains("token_file"), "{error}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let guarded = Settings { listen: everywhere, token_file: Some(secret(&folder)), ..Settings::default() };
+    serve::bind(&guarded).await.expect("a secret is enough");
+}
+
+const SECRET: &str = "0123456789abcdef-secret";
+
+fn secret(folder: &TempDir) -> PathBuf {
+    let file = folder.path().join("token");
+    fs::write(&file, format!("{SECRET}\n")).expect("written");
+    file
+}
+
+#[tokio::test]
+async fn without_the_secret_nothing_but_life_is_told() {
+    let (folder, page) = page();
+    let server =
+        Server::start_with(Settings { page: Some(page), token_file: Some(secret(&folder)), ..anywhere() }).await;
+    let ask = |target: &str, more: &str| {
+        format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{more}Connection: close\r\n\r\n")
+    };
+    for target in
+        ["/", "/assets/main-ABC.js", "/api/config", "/api/reports", "/api/reports/r-7/film", "/metrics", "/nothing"]
+    {
+        let answer = server.get(target).await;
+        assert_eq!(answer.status, 401, "{target}");
+        assert!(answer.header("www-authenticate").starts_with("Basic realm="), "{target}");
+        assert!(!answer.header("content-security-policy").is_empty());
+        assert!(!String::from_utf8_lossy(&answer.body).contains("report_id"));
+        let wrong = server.raw(&ask(target, "Authorization: Bearer 0123456789abcdef-secreT\r\n")).await;
+        assert_eq!(wrong.status, 401, "{target}");
+    }
+    for target in ["/healthz", "/readyz"] {
+        assert_eq!(server.get(target).await.status, 200, "{target}");
+    }
+    let bearer = server.raw(&ask("/api/reports", &format!("Authorization: Bearer {SECRET}\r\n"))).await;
+    assert_eq!((bearer.status, bearer.header("set-cookie")), (200, ""));
+    // "anyone:0123456789abcdef-secret"
+    let basic = server.raw(&ask("/", "Authorization: Basic YW55b25lOjAxMjM0NTY3ODlhYmNkZWYtc2VjcmV0\r\n")).await;
+    assert_eq!(basic.status, 200);
+    let cookie = basic.header("set-cookie").split(';').next().expect("a pair").to_owned();
+    let remembered = server.raw(&ask("/api/reports", &format!("Cookie: {cookie}\r\n"))).await;
+    assert_eq!(remembered.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_page_and_one_that_speaks_no_web_socket_do_not_reach_the_broker() {
+    let (_folder, page) = page();
+    let server = Server::start(page).await;
+    let upgrade = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let asked = server.raw(&format!("GET /api/mqtt HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n")).await;
+    assert_eq!(asked.status, 404, "no way to the broker is configured here");
+    server.stop().await;
 }
 
 #[test]

@@ -250,13 +250,41 @@ fn a_radiographers_word_is_in_report_rejects_and_table_also_after_a_power_cut() 
     assert_eq!(room.end(), Some(0), "{}", room.log());
 }
 
+#[test]
+fn it_is_ready_only_once_the_models_are_warm_and_says_why_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Mosquitto::start(folder.path());
+    let mut room = Room::new(broker.port);
+    room.start();
+    let mut answers = Vec::new();
+    eventually("it is ready", || {
+        // Refused before the address is taken, which comes first of all.
+        let answer = try_http_get(&room, "/readyz").unwrap_or_default();
+        answers.push(answer.clone());
+        answer.starts_with("HTTP/1.1 200")
+    });
+    let not_yet: Vec<_> = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 503")).collect();
+    assert!(not_yet.iter().any(|answer| answer.contains("not ready: ")), "{answers:?}");
+    let metrics = http_get(&room, "/metrics");
+    for line in
+        ["sagitta_ready 1", "sagitta_engine_info{provider=\"cpu\",precision=\"fp32\"} 1", "sagitta_films_waiting 0"]
+    {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in {metrics}");
+    }
+    assert_eq!(room.end(), Some(0), "{}", room.log());
+}
+
 fn http_get(room: &Room, path: &str) -> String {
+    try_http_get(room, path).unwrap()
+}
+
+fn try_http_get(room: &Room, path: &str) -> std::io::Result<String> {
     use std::io::{Read as _, Write as _};
     let configuration = fs::read_to_string(room.home.path().join("sagitta.toml")).unwrap();
     let address = configuration.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap().trim_matches('"');
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut stream = std::net::TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }

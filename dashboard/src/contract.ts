@@ -64,12 +64,20 @@ export const REASONS = [
 
 /** How many films of a span of days are repeated, and why. */
 export interface RejectPeriod {
+  readonly first: string | null;
+  readonly last: string | null;
   readonly films: number;
   readonly repeated: number;
   readonly suggested: number;
+  readonly accepted: number;
+  readonly undecided: number;
+  readonly passed_over: number;
+  readonly faults: number;
   /** 0…1. */
   readonly repeat_rate: number | null;
   readonly reasons: readonly { readonly reason: string; readonly repeated: number; readonly suggested: number }[];
+  /** The share of the decided films on which verdict and radiographer agree, 0…1, and how many those are. */
+  readonly agreement: { readonly films: number; readonly observed: number | null };
 }
 
 export interface Rejects {
@@ -184,19 +192,67 @@ export type Leaves = readonly (readonly [path: string, value: string])[];
 
 export interface Info {
   readonly version: string | null;
+  readonly provider: string | null;
+  readonly precision: string | null;
   readonly leaves: Leaves;
 }
 
 export interface Health {
+  readonly at: number | null;
+  readonly started_at: number | null;
+  readonly films_waiting: number | null;
+  readonly reports: number | null;
+  readonly faults: number | null;
   /** Films of today that were no lateral neck. */
   readonly passed_over_today: number | null;
+  readonly outbox: { readonly waiting: number | null; readonly set_aside: number | null; readonly oldest_at: number | null };
+  readonly disk_free_bytes: number | null;
+  readonly temperatures: readonly { readonly sensor: string; readonly celsius: number }[];
+  /** Milliseconds from file complete to acknowledgement. */
+  readonly latency_ms: { readonly films: number; readonly p50: number; readonly p90: number; readonly p99: number } | null;
+  readonly last_error: { readonly at: number | null; readonly text: string } | null;
   readonly leaves: Leaves;
 }
 
 export interface Study {
   readonly study_key: string;
-  readonly summary: readonly string[];
+  readonly device: string | null;
+  readonly patient: string | null;
+  readonly updated_at: number | null;
+  readonly films: readonly StudyFilm[];
   readonly missing: readonly string[];
+  readonly dynamic: Dynamic | null;
+  readonly summary: readonly string[];
+  /** By language tag; holds that of `summary` too. */
+  readonly summaries: readonly (readonly [language: string, lines: readonly string[]])[];
+}
+
+export interface StudyFilm {
+  readonly report_id: string;
+  readonly position: string;
+  /** `current`, `replaced`, `unplaced`, or a word that this page does not know. */
+  readonly status: string;
+  readonly disagreement: string | null;
+  readonly received_at: number | null;
+  readonly verdict: Verdict;
+  readonly decision: Decision | null;
+}
+
+/** Flexion and extension compared. */
+export interface Dynamic {
+  readonly range_of_motion: Measurement | null;
+  readonly effort: string | null;
+  readonly levels: readonly Motion[];
+  readonly thresholds: { readonly slip_mm: number | null; readonly angle_deg: number | null; readonly effort_deg: number | null };
+}
+
+/** What one segment does between flexion and extension. */
+export interface Motion {
+  readonly level: string;
+  readonly slip_change: Measurement | null;
+  readonly angle_change: Measurement | null;
+  readonly stability: string;
+  readonly certainty: string | null;
 }
 
 /** What `GET /api/config` answers. */
@@ -204,11 +260,12 @@ export interface PageConfig {
   readonly version: string;
   /** The first part of every topic. */
   readonly prefix: string;
+  /** The page's own device first; `+` stands for every other one. */
   readonly devices: readonly string[];
   readonly broker: Broker | null;
 }
 
-/** Where the broker listens for WebSockets: a whole address, or a port on the page's own host. */
+/** Where the broker listens for WebSockets: a whole address, a port on the page's own host, or a path of the page's own address. */
 export interface Broker {
   readonly url: string | null;
   readonly port: number | null;

@@ -7,7 +7,7 @@
 
 import type { Action, PageConfig, Report } from "./contract.ts";
 import { eventOf, eventsOfPage } from "./feed.ts";
-import { fetchConfig, fetchPage } from "./history.ts";
+import { fetchConfig, fetchPage, fetchReport } from "./history.ts";
 import { brokerUrl, connect, type Connection } from "./link.ts";
 import { Overlays } from "./overlays.ts";
 import { initial, keyOf, reduce, type Event, type State } from "./store.ts";
@@ -23,6 +23,8 @@ export class Controller {
   #catching = false;
   #connection: Connection | null = null;
   readonly #overlays = new Overlays();
+  /** Reports that were asked for by name, so that each is asked for once. */
+  readonly #wanted = new Set<string>();
   readonly #watchers = new Set<() => void>();
 
   get state(): State {
@@ -69,6 +71,19 @@ export class Controller {
     } catch (error) {
       console.warn("Earlier films could not be fetched.", error);
       this.#dispatch({ type: "history", history: "failed" });
+    }
+  }
+
+  /** Fetches a film by name that is not in the list: an older one of a study, or one that was linked. */
+  async want(report_id: string): Promise<void> {
+    if (this.#wanted.has(report_id)) return;
+    this.#wanted.add(report_id);
+    try {
+      const report = await fetchReport(report_id);
+      if (report !== null) eventsOfPage({ reports: [report], next: null }, undefined).forEach((event) => this.#dispatch(event));
+    } catch (error) {
+      console.warn("A film could not be fetched.", error);
+      setTimeout(() => this.#wanted.delete(report_id), RETRY_MS);
     }
   }
 

@@ -37,8 +37,10 @@ export function eventOf(config: Pick<PageConfig, "prefix">, overlays: Overlays, 
       const answer = parseAnswer(value);
       return answer === null ? null : { type: "answer", device, answer };
     }
-    case "study":
-      return { type: "study", study_key: subject.key, study: parseStudy(subject.key, value) };
+    case "study": {
+      const study = parseStudy(subject.key, value);
+      return { type: "study", study_key: subject.key, study: study === null ? null : { ...study, device } };
+    }
     case "fault": {
       const fault = parseFault(value);
       return fault === null ? { type: "unreadable" } : { type: "fault", fault };

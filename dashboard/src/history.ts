@@ -31,6 +31,20 @@ export async function fetchConfig(): Promise<PageConfig> {
   return config;
 }
 
+/** Fetches one report as it was published; `null` where the appliance has none of this name. Throws with a plain reason. */
+export async function fetchReport(report_id: string): Promise<unknown> {
+  const path = `/api/reports/${encodeURIComponent(report_id)}`;
+  const answer = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json" } });
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  return answer.json();
+}
+
+/** Where the appliance keeps the bare film of a report. */
+export function storedFilm(report_id: string): string {
+  return `/api/reports/${encodeURIComponent(report_id)}/film`;
+}
+
 /** Where the appliance keeps the overlay of a report. */
 export function storedOverlay(report_id: string): string {
   return `/api/reports/${encodeURIComponent(report_id)}/overlay`;

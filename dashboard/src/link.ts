@@ -2,8 +2,9 @@
  * The connection to the broker: the only place that knows the MQTT client.
  *
  * States: connecting → connected ⇄ lost. It reconnects by itself for as long as the page is open, subscribes anew on
- * every connection (the session is clean: what was missed comes from the appliance's memory), and never throws into
- * the client's loop.
+ * every connection (which brings what is retained again), and never throws into the client's loop. Between two connections
+ * of one page the broker keeps what is published, if it keeps sessions; what it does not keep comes from the appliance's
+ * memory.
  */
 
 import mqtt, { type MqttClient } from "mqtt";
@@ -17,6 +18,8 @@ const RECONNECT_MS = { least: 1500, most: 3000 } as const;
 const CONNECT_TIMEOUT_MS = 8000;
 /** A dead peer is noticed within one and a half of this. */
 const KEEPALIVE_S = 20;
+/** How long a broker keeps messages for a page that is cut off. */
+const SESSION_S = 600;
 /** The largest packet taken: a report is some 20 KiB, an overlay at most 256 KiB. */
 const MAX_PACKET = 2 * 1024 * 1024;
 
@@ -28,9 +31,10 @@ export interface Listener {
 }
 
 /** The broker's address as seen from the page at `location`. */
-export function brokerUrl(broker: Broker, location: { readonly protocol: string; readonly hostname: string }): string {
+export function brokerUrl(broker: Broker, location: { readonly protocol: string; readonly hostname: string; readonly host: string }): string {
   if (broker.url !== null) return broker.url;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
+  if (broker.port === null) return `${scheme}://${location.host}${broker.path}`;
   return `${scheme}://${location.hostname}:${broker.port}${broker.path}`;
 }
 
@@ -46,7 +50,9 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
   const client = mqtt.connect(url, {
     protocolVersion: protocol,
     clientId: `sagitta-page-${randomId()}`,
-    clean: true,
+    // The name is new with each page that is opened, so the first session is always an empty one. With MQTT 3.1.1 a
+    // session would never end.
+    clean: protocol === 4,
     keepalive: KEEPALIVE_S,
     connectTimeout: CONNECT_TIMEOUT_MS,
     reconnectPeriod: RECONNECT_MS.least + Math.random() * (RECONNECT_MS.most - RECONNECT_MS.least),
@@ -55,7 +61,7 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
     resubscribe: false,
     // The other choice makes a worker from a blob, which the page's security policy forbids.
     timerVariant: "native",
-    ...(protocol === 5 ? { properties: { maximumPacketSize: MAX_PACKET } } : {}),
+    ...(protocol === 5 ? { properties: { maximumPacketSize: MAX_PACKET, sessionExpiryInterval: SESSION_S } } : {}),
   });
   let detail: string | null = null;
   const tell = (state: Link["state"]): void => listener.link({ state, since: Date.now(), detail });
@@ -89,6 +95,11 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
     if (!client.connected && !client.disconnecting) client.reconnect();
   };
   window.addEventListener("online", hurry);
+  // A page that is closed for good wants nothing kept for it.
+  const leave = (event: PageTransitionEvent): void => {
+    if (!event.persisted) client.end(false, protocol === 5 ? { properties: { sessionExpiryInterval: 0 } } : {});
+  };
+  window.addEventListener("pagehide", leave);
   tell("connecting");
   return {
     publish: async (topic, payload) => {
@@ -102,6 +113,7 @@ export function connect(url: string, protocol: Broker["protocol"], config: PageC
     },
     end: () => {
       window.removeEventListener("online", hurry);
+      window.removeEventListener("pagehide", leave);
       client.end(true);
     },
   };

@@ -8,9 +8,9 @@
 
 import {
   APPLIANCE_STATES, REPORT_SCHEMA, VERDICTS,
-  type Answer, type ApplianceState, type Broker, type Decision, type Engine, type Fault, type Finding, type Health, type Image, type Info, type Interval,
-  type Landmark, type Leaves, type Measurement, type PageConfig, type Quality, type Reason, type RejectPeriod, type Rejects, type Report, type Source,
-  type Status, type Study, type Timing, type Verdict, type View,
+  type Answer, type ApplianceState, type Broker, type Decision, type Dynamic, type Engine, type Fault, type Finding, type Health, type Image, type Info, type Interval,
+  type Landmark, type Leaves, type Measurement, type Motion, type PageConfig, type Quality, type Reason, type RejectPeriod, type Rejects, type Report, type Source,
+  type Status, type Study, type StudyFilm, type Timing, type Verdict, type View,
 } from "./contract.ts";
 
 const MAX_NAME = 300;
@@ -18,6 +18,8 @@ const MAX_TEXT = 2000;
 /** Far beyond the 15 quantities times 6 levels of a report. */
 const MAX_ITEMS = 500;
 const MAX_LEAVES = 80;
+/** Languages of a summary; the appliance knows two. */
+const MAX_LANGUAGES = 6;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -96,10 +98,18 @@ export function parseRejects(value: unknown): Rejects | null {
 
 function period(from: Fields): RejectPeriod {
   const count = (value: unknown): number => number(value) ?? 0;
+  const agreement = fields(from["agreement"]);
   return {
+    first: text(from["first"]),
+    last: text(from["last"]),
     films: count(from["films"]),
     repeated: count(from["repeated"]),
     suggested: count(from["suggested"]),
+    accepted: count(from["accepted"]),
+    undecided: count(from["undecided"]),
+    passed_over: count(from["passed_over"]),
+    faults: count(from["faults"]),
+    agreement: { films: count(agreement["films"]), observed: number(agreement["observed"]) },
     repeat_rate: number(from["repeat_rate"]),
     reasons: list(from["reasons"]).flatMap((value) => {
       const reason = fields(value);
@@ -253,12 +263,33 @@ export function parseFault(value: unknown): Fault | null {
 
 /** Reads `P/info`. */
 export function parseInfo(value: unknown): Info | null {
-  return isFields(value) ? { version: text(value["version"]), leaves: leaves(value) } : null;
+  if (!isFields(value)) return null;
+  return { version: text(value["version"]), provider: text(value["provider"]), precision: text(value["precision"]), leaves: leaves(value) };
 }
 
 /** Reads `P/health`. */
 export function parseHealth(value: unknown): Health | null {
-  return isFields(value) ? { passed_over_today: number(value["passed_over_today"]), leaves: leaves(value) } : null;
+  if (!isFields(value)) return null;
+  const [outbox, latency, error] = [fields(value["outbox"]), fields(value["latency_ms"]), fields(value["last_error"])];
+  const [p50, p90, p99] = ["p50", "p90", "p99"].map((name) => number(latency[name]));
+  const problem = text(error["text"], MAX_TEXT);
+  return {
+    at: instant(value["at"]),
+    started_at: instant(value["started_at"]),
+    films_waiting: number(value["films_waiting"]),
+    reports: number(value["reports"]),
+    faults: number(value["faults"]),
+    passed_over_today: number(value["passed_over_today"]),
+    outbox: { waiting: number(outbox["waiting"]), set_aside: number(outbox["set_aside"]), oldest_at: instant(outbox["oldest_at"]) },
+    disk_free_bytes: number(value["disk_free_bytes"]),
+    temperatures: list(value["temperatures"]).flatMap((raw) => {
+      const [sensor, celsius] = [text(fields(raw)["sensor"]), number(fields(raw)["celsius"])];
+      return sensor === null || celsius === null ? [] : [{ sensor, celsius }];
+    }),
+    latency_ms: p50 == null || p90 == null || p99 == null ? null : { films: number(latency["films"]) ?? 0, p50, p90, p99 },
+    last_error: problem === null ? null : { at: instant(error["at"]), text: problem },
+    leaves: leaves(value),
+  };
 }
 
 /** Reads `P/study/<study_key>`. */
@@ -268,7 +299,58 @@ export function parseStudy(study_key: string, value: unknown): Study | null {
     const one = text(from, MAX_TEXT);
     return one !== null ? [one] : list(from).flatMap((line) => text(line, MAX_TEXT) ?? []);
   };
-  return { study_key, summary: lines(value["summary"]), missing: lines(value["missing"] ?? value["missing_views"]) };
+  const summary = lines(value["summary"]);
+  const told = Object.entries(fields(value["summaries"])).slice(0, MAX_LANGUAGES).map(([language, from]) => [cut(language, 35), lines(from)] as const);
+  const language = text(value["language"]) ?? "en";
+  return {
+    study_key,
+    device: text(value["device"]),
+    patient: text(value["patient"]),
+    updated_at: instant(value["updated_at"]),
+    films: list(value["films"]).flatMap(studyFilm),
+    missing: lines(value["missing"] ?? value["missing_views"]),
+    dynamic: isFields(value["dynamic"]) ? dynamic(value["dynamic"]) : null,
+    summary,
+    summaries: told.length > 0 ? told : summary.length > 0 ? [[language, summary]] : [],
+  };
+}
+
+function studyFilm(value: unknown): StudyFilm[] {
+  const from = fields(value);
+  const report_id = text(from["report_id"]);
+  if (report_id === null) return [];
+  return [{
+    report_id,
+    position: text(from["position"]) ?? "unknown",
+    status: text(from["status"]) ?? "unplaced",
+    disagreement: text(from["disagreement"]),
+    received_at: instant(from["received_at"]),
+    verdict: known(VERDICTS, text(from["verdict"]) ?? "") ?? ("unknown" satisfies Verdict),
+    decision: decision(from["decision"]),
+  }];
+}
+
+function dynamic(from: Fields): Dynamic {
+  const thresholds = fields(from["thresholds"]);
+  return {
+    range_of_motion: measurement(from["range_of_motion"])[0] ?? null,
+    effort: text(from["effort"]),
+    levels: list(from["levels"]).flatMap(motion),
+    thresholds: { slip_mm: number(thresholds["slip_mm"]), angle_deg: number(thresholds["angle_deg"]), effort_deg: number(thresholds["effort_deg"]) },
+  };
+}
+
+function motion(value: unknown): Motion[] {
+  const from = fields(value);
+  const level = text(from["level"]);
+  if (level === null) return [];
+  return [{
+    level,
+    slip_change: measurement(from["slip_change"])[0] ?? null,
+    angle_change: measurement(from["angle_change"])[0] ?? null,
+    stability: text(from["stability"]) ?? "undetermined",
+    certainty: text(from["certainty"]),
+  }];
 }
 
 /** Every number, text and truth value of a payload with the path that leads to it. */
@@ -296,9 +378,9 @@ export function parseConfig(value: unknown): PageConfig | string {
 
 function broker(value: unknown): Broker | null {
   const from = fields(value);
-  const [url, port] = [text(from["url"]), number(from["port"])];
-  if (url === null && port === null) return null;
-  return { url, port, path: text(from["path"]) ?? "/mqtt", protocol: number(from["protocol"]) === 4 ? 4 : 5 };
+  const [url, port, path] = [text(from["url"]), number(from["port"]), text(from["path"])];
+  if (url === null && port === null && path === null) return null;
+  return { url, port, path: path ?? "/mqtt", protocol: number(from["protocol"]) === 4 ? 4 : 5 };
 }
 
 function known<T extends string>(words: readonly T[], word: string): T | null {

@@ -15,6 +15,10 @@ export const MAX_FAULTS = 20;
 export const MAX_STUDIES = 500;
 /** Passed-over films remembered by name, so that a second delivery does not count twice. */
 const MAX_PASSED = 2000;
+/** Rooms on one page. */
+export const MAX_ROOMS = 40;
+/** Missing numbers remembered a device. */
+const MAX_MISSING = 200;
 /** Unknown schemas told apart. */
 const MAX_SCHEMAS = 5;
 
@@ -44,6 +48,15 @@ export interface Strangers {
   readonly ids: readonly string[];
 }
 
+/** The reports of one device that came live, by their numbers. */
+export interface Heard {
+  /** The first one since the page was opened, and the newest. */
+  readonly first: number;
+  readonly last: number;
+  /** Numbers between the two that have not come; bounded. */
+  readonly missing: readonly number[];
+}
+
 export interface State {
   readonly link: Link;
   readonly history: History;
@@ -54,6 +67,8 @@ export interface State {
   readonly reports: readonly Report[];
   /** The last one that arrived live; it is told to those who listen and marked for those who look. */
   readonly latest: string | null;
+  /** By device. */
+  readonly heard: Readonly<Record<string, Heard>>;
   readonly passed: readonly string[];
   readonly faults: readonly Fault[];
   readonly strangers: readonly Strangers[];
@@ -93,6 +108,7 @@ export function initial(now: number): State {
     devices: {},
     reports: [],
     latest: null,
+    heard: {},
     passed: [],
     faults: [],
     strangers: [],
@@ -155,6 +171,7 @@ export function passedOver(state: State): number {
 }
 
 function withDevice(state: State, name: string, change: Partial<Device>): State {
+  if (state.devices[name] === undefined && Object.keys(state.devices).length >= MAX_ROOMS) return state;
   return { ...state, devices: { ...state.devices, [name]: { ...deviceOf(state, name), ...change } } };
 }
 
@@ -175,11 +192,38 @@ function withAnswer(state: State, key: string, answer: Answer): State {
   return { ...state, answers: { ...Object.fromEntries(others), [key]: kept } };
 }
 
-function live(state: State, report: Report): State {
+function live(before: State, report: Report): State {
+  const state = withHeard(before, report);
   const next = enter(state, report);
   const key = keyOf(report);
   const fresh = next.reports !== state.reports && !state.reports.some((known) => keyOf(known) === key);
   return fresh && !report.historical ? { ...next, latest: key } : next;
+}
+
+/** Keeps account of the numbers that came; a late delivery closes its gap. */
+function withHeard(state: State, { device, seq, historical }: Report): State {
+  if (seq === null) return state;
+  const known = state.heard[device];
+  const heard = (now: Heard): State => ({ ...state, heard: { ...state.heard, [device]: now } });
+  // A fresh film with a smaller number than the first: the appliance began a new ledger.
+  if (known === undefined || (seq < known.first && !historical)) return heard({ first: seq, last: seq, missing: [] });
+  if (seq <= known.last) return known.missing.includes(seq) ? heard({ ...known, missing: known.missing.filter((n) => n !== seq) }) : state;
+  const skipped = Array.from({ length: Math.min(seq - known.last - 1, MAX_MISSING) }, (_, i) => seq - 1 - i).reverse();
+  return heard({ ...known, last: seq, missing: [...known.missing, ...skipped].slice(-MAX_MISSING) });
+}
+
+/** Numbers of a device's reports that were published while the page did not hear, and that it has not got since. */
+export function missed(state: State, device: string): readonly number[] {
+  const missing = state.heard[device]?.missing ?? [];
+  if (missing.length === 0) return missing;
+  const got = new Set(state.reports.filter((report) => report.device === device).map((report) => report.seq));
+  return missing.filter((seq) => !got.has(seq));
+}
+
+/** The rooms to show: those that are configured, then those that were heard of. */
+export function roomsOf(state: State, configured: readonly string[]): readonly string[] {
+  const heard = [...Object.keys(state.devices), ...state.reports.map((report) => report.device)].sort();
+  return [...new Set([...configured.filter((device) => device !== "+"), ...(configured.includes("+") ? heard : [])])].slice(0, MAX_ROOMS);
 }
 
 /** Puts a report in its place, once. */

@@ -11,7 +11,9 @@ export type Subject =
 export function subscriptions(config: Pick<PageConfig, "prefix" | "devices">): string[] {
   // `status` stands first so that the badge is right before the first report arrives.
   const parts = ["status", "info", "health", "study/+", "fault", "rejects", "repeat/response", "overlay/+", "report"];
-  return config.devices.flatMap((device) => parts.map((part) => `${config.prefix}/${device}/${part}`));
+  // `+` takes in all others, and the page's own with them.
+  const devices = config.devices.includes("+") ? ["+"] : config.devices;
+  return devices.flatMap((device) => parts.map((part) => `${config.prefix}/${device}/${part}`));
 }
 
 /** Where a radiographer's word goes. */

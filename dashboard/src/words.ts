@@ -42,11 +42,11 @@ export const states: Readonly<Record<ApplianceState, string>> = {
 };
 
 export const quantities: Readonly<Record<string, QuantityWords>> = {
-  c2_c7_cobb: { name: "C2–C7 lordosis (Cobb)", short: "C2–C7" },
-  c2_c6_cobb: { name: "C2–C6 lordosis (Cobb)", short: "C2–C6" },
+  c2_c7_cobb: { name: "Lordosis C2–C7 (Cobb)", short: "C2–C7" },
+  c2_c6_cobb: { name: "Lordosis C2–C6 (Cobb)", short: "C2–C6" },
   c2_slope: { name: "C2 slope", short: "C2 slope" },
   c7_slope: { name: "C7 slope", short: "C7 slope" },
-  sva: { name: "Sagittal vertical axis C2–C7", short: "SVA" },
+  sva: { name: "Sagittal vertical axis", short: "SVA" },
   segmental_angle: { name: "Segmental angle", short: "Angle" },
   slip_distance: { name: "Slip, forward positive", short: "Slip" },
   slip_angle: { name: "Angle between the posterior walls", short: "Wall angle" },
@@ -56,6 +56,9 @@ export const quantities: Readonly<Record<string, QuantityWords>> = {
   disc_height_anterior: { name: "Disc height in front", short: "Disc, front" },
   disc_height_middle: { name: "Disc height in the middle", short: "Disc, middle" },
   disc_height_posterior: { name: "Disc height behind", short: "Disc, back" },
+  slip_change: { name: "Change of slip", short: "Slip change" },
+  angle_change: { name: "Change of angle", short: "Angle change" },
+  range_of_motion: { name: "Range of motion", short: "Motion" },
   body_wedge: { name: "Wedge of the body", short: "Wedge" },
 };
 
@@ -92,6 +95,33 @@ export const cid7011: Readonly<Record<string, string>> = {
   "111221": "unknown",
   "113026": "double exposure",
 };
+
+/** What to do differently next time, by the reason of a rejected film, where the report itself says nothing about it. */
+export const advice: Readonly<Record<string, string>> = {
+  positioning: "Side on, ear over shoulder, both shoulders down; C2 to T1 inside the field.",
+  motion_blur: "Ask the patient to hold still and stop breathing; a shorter exposure time helps.",
+  underexposed: "Raise the mAs, or let the automatic exposure use the chamber under the neck.",
+  overexposed: "Lower the mAs; check which chamber the automatic exposure uses.",
+  image_artifact: "Take off necklaces, ear rings, hair clips and removable teeth.",
+  grid: "Check that the grid is level, centred and at its own distance.",
+  no_image: "Check that the exposure reached this detector.",
+  detector: "Run the detector’s calibration before the next patient.",
+  other_artifact: "Find out what it is and take it out of the beam.",
+  mechanical: "Call the service if it happens again.",
+  electrical: "Call the service if it happens again.",
+  software: "Call the service if it happens again.",
+  processing: "Choose the cervical spine’s own processing at the console.",
+  double_exposure: "Confirm each exposure before the next one.",
+};
+
+export const stabilities: Readonly<Record<string, string>> = {
+  unstable: "Unstable",
+  stable: "Stable",
+  insufficient_effort: "Too little motion to tell",
+  undetermined: "Cannot be told",
+};
+
+export const languages: Readonly<Record<string, string>> = { en: "English", "zh-Hans": "简体中文" };
 
 /** A machine's word as people write it: `c7_hidden` → `C7 hidden`. */
 export function plain(word: string): string {

@@ -1,5 +1,5 @@
 /**
- * Runs one group of tests: `node tests/run.mjs unit|browser|shots`.
+ * Runs one group of tests: `node tests/run.mjs unit|browser|shots [FILE]`; with FILE (`ward`) only that one of the group.
  *
  * Node 20 does not read TypeScript, so the tests are bundled first; packages stay outside the bundles.
  */
@@ -22,7 +22,8 @@ if (folder === undefined) {
 
 const out = join(here, "..", ".test", folder);
 rmSync(out, { recursive: true, force: true });
-const entries = readdirSync(join(here, folder)).filter((name) => name.endsWith(".test.ts"));
+const wanted = process.argv[3];
+const entries = readdirSync(join(here, folder)).filter((name) => name.endsWith(".test.ts") && (wanted === undefined || name === `${wanted}.test.ts`));
 if (entries.length === 0) throw new Error(`there are no tests in ${folder}`);
 await build({
   absWorkingDir: join(here, ".."),

@@ -21,7 +21,7 @@ use crate::overlay;
 use crate::pipeline::{Outcome, Pipeline, pseudonym};
 use crate::publish::{mqtt, wire};
 
-use super::pictures::Pictures;
+use super::pictures::{Picture, Pictures};
 use super::settings::Settings;
 use super::standing::Standing;
 
@@ -30,6 +30,8 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Long side of an overlay, pixels, and the bytes the contract allows it.
 const OVERLAY_SIDE: u32 = 1400;
 const OVERLAY_BYTES: usize = 256 * 1024;
+/// Long side of the bare film that the page draws on, pixels.
+const FILM_SIDE: u32 = 1600;
 /// A picture is not worth delivering after a day; the report is, for ever.
 const OVERLAY_EXPIRES: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -204,8 +206,13 @@ impl Films {
         }
         let drawn = overlay::draw(image, report, OVERLAY_SIDE).and_then(|p| overlay::jpeg(&p, OVERLAY_BYTES));
         let jpeg = drawn.map_err(|error| tracing::warn!(%error, report = %report.id, "no overlay")).ok()?;
-        if let Err(error) = self.pictures.keep(&report.id, &jpeg) {
-            tracing::warn!(%error, "the overlay is not kept for the page");
+        let bare = overlay::bare(image, FILM_SIDE).map_err(std::io::Error::other);
+        let kept = self
+            .pictures
+            .keep(&report.id, Picture::Overlay, &jpeg)
+            .and_then(|()| self.pictures.keep(&report.id, Picture::Film, &bare?));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the pictures are not kept for the page");
         }
         Some(jpeg)
     }
@@ -279,7 +286,12 @@ impl Films {
             match self.write(entry) {
                 Ok(recorded) => {
                     self.publisher.outbox_changed();
-                    self.standing.send_modify(|standing| standing.recorded(&entry.seen.tally(), told));
+                    self.standing.send_modify(|standing| {
+                        standing.recorded(&entry.seen.tally(), told);
+                        if let Became::Report(report, _) = &entry.seen {
+                            standing.timed(report.timing);
+                        }
+                    });
                     return matches!(recorded, Recorded::New { .. } | Recorded::Known);
                 }
                 Err(error) => {

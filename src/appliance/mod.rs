@@ -15,6 +15,7 @@
 //! delivers what is due and says `offline`. Whatever is not done by then is found again after the next start.
 
 mod films;
+mod page;
 mod pictures;
 mod rejects;
 mod settings;
@@ -128,14 +129,30 @@ pub async fn run(
         answering.outbox_changed();
         counting.notify_one();
     })?;
+    let pictures = Pictures::new(&settings.store);
+    // Before the models are loaded: who asks meanwhile hears "not ready". It ends when `stop_page` is used or dropped.
+    let (stop_page, page_stopped) = oneshot::channel::<()>();
+    let later = page::Later::default();
+    let source = page::source(&settings, &ledger, &pictures, &standing, publisher.link(), later.clone());
+    let (http, page) = (settings.http.clone(), settings.page.clone());
+    let page = tokio::spawn(async move {
+        serve::run(listener, &http, page, source, async {
+            let _ = page_stopped.await;
+        })
+        .await
+    });
+    if settings.publish.discovery.is_some() {
+        publisher.set_discovery(wire::discovery(&mqtt::topics(&settings.publish)?, &settings.publish.device, VERSION));
+    }
     let key = ledger.pseudonym_key()?;
     let (films_settings, loading) = (settings.clone(), settings.clone());
     let detector = tokio::task::spawn_blocking(move || detector(&loading)).await??;
     let pipeline = Pipeline::new(settings.pipeline.clone(), Some(key), detector);
     publisher.set_info(wire::info(&settings.pipeline.device, VERSION, REVISION, Some(pipeline.engine())));
+    let _ = later.engine.set(pipeline.engine().clone());
 
-    let pictures = Pictures::new(&settings.store);
     let (ingest, landings) = ingest::start(settings.ingest.clone(), is_whole, known(&ledger))?;
+    let _ = later.backlog.set(ingest.backlog());
     let films =
         Films::new(films_settings, pipeline, ledger.clone(), pictures.clone(), publisher.clone(), standing_sender, key);
     let (films_done, films_ended) = oneshot::channel();
@@ -145,15 +162,6 @@ pub async fn run(
         let _ = films_done.send(());
     })?;
 
-    let (stop_page, page_stopped) = oneshot::channel::<()>();
-    let source = standing::source(&ledger, &pictures, &standing);
-    let (http, page) = (settings.http.clone(), settings.page.clone());
-    let page = tokio::spawn(async move {
-        serve::run(listener, &http, page, source, async {
-            let _ = page_stopped.await;
-        })
-        .await
-    });
     let gauges = standing::Gauges { ledger: ledger.clone(), backlog: ingest.backlog(), store: settings.store.clone() };
     let watching = tokio::spawn(standing::announce(standing.clone(), publisher.clone(), gauges, HEALTH_EVERY));
     if let Some(ready) = ready {

@@ -1,4 +1,4 @@
-//! The drawings of the newest reports, as files beside the ledger, for the page that is opened late.
+//! The drawings and the bare films of the newest reports, as files beside the ledger, for the page that is opened late.
 //!
 //! A picture is written before its report is recorded and is only a convenience: one that cannot be written or read is
 //! missing on the page, and nothing else happens.
@@ -9,10 +9,28 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::report::ReportId;
 
-/// Pictures kept; at most 256 KiB each, so about 250 MB at the very worst.
-const KEEP: usize = 1000;
+/// Pictures kept, two a report; some 300 KiB each, so about 600 MB at the very worst.
+const KEEP: usize = 2000;
 /// How many more than that may lie there before the oldest are removed.
 const SLACK: usize = 100;
+
+/// Which picture of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Picture {
+    /// With everything drawn on it.
+    Overlay,
+    /// The bare film.
+    Film,
+}
+
+impl Picture {
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Overlay => "jpg",
+            Self::Film => "film.jpg",
+        }
+    }
+}
 
 /// The folder of the pictures.
 #[derive(Debug, Clone)]
@@ -26,18 +44,18 @@ impl Pictures {
         Self { folder: store.join("overlays") }
     }
 
-    fn path(&self, id: &str) -> Option<PathBuf> {
+    fn path(&self, id: &str, what: Picture) -> Option<PathBuf> {
         // Ids are hexadecimal; anything else is no picture of ours.
         let sound = !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit());
-        sound.then(|| self.folder.join(format!("{id}.jpg")))
+        sound.then(|| self.folder.join(format!("{id}.{}", what.ending())))
     }
 
-    /// Keeps `jpeg` as the picture of report `id`.
+    /// Keeps `jpeg` as a picture of report `id`.
     ///
     /// # Errors
     /// What the file system says.
-    pub(super) fn keep(&self, id: &ReportId, jpeg: &[u8]) -> io::Result<()> {
-        let path = self.path(&id.0).ok_or(io::ErrorKind::InvalidInput)?;
+    pub(super) fn keep(&self, id: &ReportId, what: Picture, jpeg: &[u8]) -> io::Result<()> {
+        let path = self.path(&id.0, what).ok_or(io::ErrorKind::InvalidInput)?;
         fs::create_dir_all(&self.folder)?;
         let part = path.with_extension("part");
         fs::write(&part, jpeg)?;
@@ -45,12 +63,12 @@ impl Pictures {
         self.prune()
     }
 
-    /// The picture of report `id`, if it is still there.
+    /// A picture of report `id`, if it is still there.
     ///
     /// # Errors
     /// What the file system says.
-    pub(super) fn get(&self, id: &str) -> io::Result<Option<Vec<u8>>> {
-        let Some(path) = self.path(id) else { return Ok(None) };
+    pub(super) fn get(&self, id: &str, what: Picture) -> io::Result<Option<Vec<u8>>> {
+        let Some(path) = self.path(id, what) else { return Ok(None) };
         match fs::read(path) {
             Ok(jpeg) => Ok(Some(jpeg)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -78,11 +96,12 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let pictures = Pictures::new(store.path());
         for i in 0..KEEP + SLACK + 1 {
-            pictures.keep(&ReportId(format!("{i:032x}")), b"jpeg").unwrap();
+            pictures.keep(&ReportId(format!("{i:032x}")), Picture::Overlay, b"jpeg").unwrap();
         }
         assert_eq!(fs::read_dir(store.path().join("overlays")).unwrap().count(), KEEP);
-        assert!(pictures.get(&format!("{:032x}", KEEP + SLACK)).unwrap().is_some());
-        assert!(pictures.get("../ledger").unwrap().is_none());
-        assert!(pictures.keep(&ReportId("../x".into()), b"").is_err());
+        assert!(pictures.get(&format!("{:032x}", KEEP + SLACK), Picture::Overlay).unwrap().is_some());
+        assert!(pictures.get(&format!("{:032x}", KEEP + SLACK), Picture::Film).unwrap().is_none());
+        assert!(pictures.get("../ledger", Picture::Film).unwrap().is_none());
+        assert!(pictures.keep(&ReportId("../x".into()), Picture::Film, b"").is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Config, Provider};
+use crate::config::{self, Config, Provider};
 use crate::inference::onnx;
 use crate::ingest::{self, after::After, sidecar};
 use crate::publish::wire;
@@ -45,6 +45,8 @@ pub struct Settings {
     pub http: serve::Settings,
     /// What the page must know.
     pub page: serve::PageConfig,
+    /// As whom the page is let in at the broker, where it reaches it through this service.
+    pub page_login: Option<publish::Login>,
 }
 
 /// How films are joined into studies.
@@ -80,15 +82,36 @@ impl Settings {
             study: studies(config),
             overlays: config.mqtt.overlays,
             report_not_applicable: config.mqtt.report_not_applicable,
-            http: serve::Settings { listen: config.http, ..serve::Settings::default() },
-            page: serve::PageConfig {
-                prefix: publish.prefix.clone(),
-                devices: vec![publish.device.clone()],
-                broker: None,
+            http: serve::Settings {
+                listen: config.http.listen,
+                token_file: config.http.token_file.clone(),
+                tls: config.http.tls.clone().map(|tls| serve::Tls {
+                    cert_file: tls.cert_file,
+                    key_file: tls.key_file,
+                    client_ca_file: tls.client_ca_file,
+                }),
+                ..serve::Settings::default()
             },
+            page: page(config, &publish),
+            page_login: config.mqtt.page_login.as_ref().map(login),
             publish,
         }
     }
+}
+
+/// The rooms that the page shows, this one first, and its way to the broker.
+fn page(config: &Config, publish: &publish::Settings) -> serve::PageConfig {
+    let others = config.http.rooms.iter().filter(|room| **room != publish.device).cloned();
+    let address = config.mqtt.websocket.clone().map_or(serve::BrokerAddress::Here, serve::BrokerAddress::Url);
+    serve::PageConfig {
+        prefix: publish.prefix.clone(),
+        devices: [publish.device.clone()].into_iter().chain(others).collect(),
+        broker: Some(serve::Broker { address, version: serve::MqttVersion::V5 }),
+    }
+}
+
+fn login(login: &config::Login) -> publish::Login {
+    publish::Login { username: login.username.clone(), password_file: login.password_file.clone() }
 }
 
 /// What `config` means to the stages; also for `measure`, which has no broker.
@@ -161,10 +184,8 @@ fn publish(config: &Config) -> publish::Settings {
             ca_file: tls.ca_file.clone().unwrap_or_else(|| publish::SYSTEM_AUTHORITIES.into()),
             client: tls.client.clone(),
         }),
-        login: mqtt.login.as_ref().map(|login| publish::Login {
-            username: login.username.clone(),
-            password_file: login.password_file.clone(),
-        }),
+        login: mqtt.login.as_ref().map(login),
+        discovery: mqtt.discovery.clone(),
         studies: Some(studies(config).context),
     }
 }

@@ -1,4 +1,4 @@
-//! How the service stands: what it has done, what troubles it; and how the broker, the page and `/metrics` are told.
+//! How the service stands: what it has done, what troubles it; and how the broker is told. [`page`](super::page) tells the rest.
 //!
 //! The films thread is the only writer; everyone else looks at the newest value.
 
@@ -11,13 +11,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use crate::domain::fault::FaultCode;
-use crate::domain::report::{ReportId, Verdict};
+use crate::domain::report::{Timing, Verdict};
 use crate::ingest::{Backlog, WatchState};
-use crate::ledger::{Ledger, ReportRow};
+use crate::ledger::Ledger;
 use crate::publish::{mqtt, wire};
 use crate::serve;
-
-use super::pictures::Pictures;
 
 /// The shortest pause between two messages on `health` and on `status`.
 const HEALTH_PAUSE: Duration = Duration::from_secs(1);
@@ -37,9 +35,11 @@ pub(super) enum Tally {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Standing {
     started_at: DateTime<Utc>,
-    verdicts: BTreeMap<&'static str, u64>,
-    faults: BTreeMap<&'static str, u64>,
-    passed_over: u64,
+    pub(super) verdicts: BTreeMap<&'static str, u64>,
+    pub(super) faults: BTreeMap<&'static str, u64>,
+    pub(super) passed_over: u64,
+    /// How long each stage took, by its name.
+    pub(super) stages: BTreeMap<&'static str, serve::Histogram>,
     folder: Option<WatchState>,
     cannot_record: Option<String>,
     last_error: Option<(DateTime<Utc>, String)>,
@@ -52,6 +52,7 @@ impl Default for Standing {
             verdicts: BTreeMap::new(),
             faults: BTreeMap::new(),
             passed_over: 0,
+            stages: BTreeMap::new(),
             folder: None,
             cannot_record: None,
             last_error: None,
@@ -86,6 +87,16 @@ impl Standing {
         self.cannot_record = None;
     }
 
+    /// How long the stages of a film took that has just been recorded.
+    pub(super) fn timed(&mut self, timing: Timing) {
+        let Timing { settle, decode, detect, measure, total } = timing;
+        let stages =
+            [("settle", settle), ("decode", decode), ("detect", detect), ("measure", measure), ("total", total)];
+        for (stage, time) in stages {
+            self.stages.entry(stage).or_default().observe(time.as_secs_f64());
+        }
+    }
+
     /// A film could not be written into the ledger.
     pub(super) fn cannot_record(&mut self, why: String) {
         self.last_error = Some((Utc::now(), why.clone()));
@@ -93,7 +104,7 @@ impl Standing {
     }
 
     /// What `status` says.
-    fn status(&self) -> (wire::StatusState, Option<&str>) {
+    pub(super) fn status(&self) -> (wire::StatusState, Option<&str>) {
         if let Some(why) = &self.cannot_record {
             return (wire::StatusState::Degraded, Some(why));
         }
@@ -104,7 +115,7 @@ impl Standing {
         }
     }
 
-    fn reports(&self) -> u64 {
+    pub(super) fn reports(&self) -> u64 {
         self.verdicts.values().sum()
     }
 }
@@ -163,13 +174,13 @@ fn health(standing: &Standing, publisher: &mqtt::Handle, gauges: &Gauges) -> Vec
 }
 
 /// Bytes that an unprivileged process may still write below `folder`; `None` where the file system does not tell.
-fn disk_free(folder: &Path) -> Option<u64> {
+pub(super) fn disk_free(folder: &Path) -> Option<u64> {
     let room = rustix::fs::statvfs(folder).ok()?;
     room.f_bavail.checked_mul(room.f_frsize)
 }
 
 /// Every thermal zone that Linux names, in degrees Celsius; on a Jetson these are CPU, GPU and the rest of the module.
-fn temperatures() -> Vec<(String, f64)> {
+pub(super) fn temperatures() -> Vec<(String, f64)> {
     let read = |path: PathBuf| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
     let zones = std::fs::read_dir("/sys/class/thermal").into_iter().flatten().filter_map(Result::ok);
     zones
@@ -179,42 +190,6 @@ fn temperatures() -> Vec<(String, f64)> {
             Some((name, millis / 1000.0))
         })
         .collect()
-}
-
-/// What the page and `/metrics` may ask.
-pub(super) fn source(ledger: &Ledger, pictures: &Pictures, standing: &watch::Receiver<Standing>) -> serve::Source {
-    let (listing, finding, pictures) = (ledger.clone(), ledger.clone(), pictures.clone());
-    let (ready, counted) = (standing.clone(), standing.clone());
-    serve::Source {
-        reports: Box::new(move |before, limit| Ok(listing.reports(before, limit)?.iter().filter_map(stored).collect())),
-        report: Box::new(move |id| Ok(finding.report(&ReportId(id.to_owned()))?.as_ref().and_then(stored))),
-        overlay: Box::new(move |id| Ok(pictures.get(id)?)),
-        readiness: Box::new(move || match ready.borrow().status() {
-            (wire::StatusState::Online, _) => serve::Readiness::Ready,
-            (_, detail) => serve::Readiness::NotReady(detail.unwrap_or("starting").to_owned()),
-        }),
-        metrics: Box::new(move || metrics(&counted.borrow())),
-    }
-}
-
-fn stored(row: &ReportRow) -> Option<serve::Stored> {
-    let json = wire::deliver(&row.payload, row.seq, false, row.decision.as_ref())?;
-    Some(serve::Stored { seq: row.seq, json })
-}
-
-fn metrics(standing: &Standing) -> Vec<serve::Metric> {
-    use serve::{Kind, Metric};
-    let counter =
-        |name: &'static str, help: &'static str, value: u64| Metric::single(name, help, Kind::Counter, value as f64);
-    vec![
-        counter("sagitta_reports_total", "Films measured since the start.", standing.reports()),
-        counter(
-            "sagitta_faults_total",
-            "Files that could not be measured since the start.",
-            standing.faults.values().sum(),
-        ),
-        counter("sagitta_passed_over_total", "Films that are no lateral neck since the start.", standing.passed_over),
-    ]
 }
 
 #[cfg(test)]

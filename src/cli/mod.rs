@@ -4,6 +4,7 @@
 
 mod check_config;
 mod demo;
+mod discovery;
 mod evaluate;
 mod measure;
 mod outbox;
@@ -54,6 +55,8 @@ enum Verb {
     Rejects(rejects::Arguments),
     /// Show or retry what waits for the broker
     Outbox(outbox::Arguments),
+    /// Take the announcement to home automation back
+    Discovery(discovery::Arguments),
 }
 
 /// Parses, runs, and says how it went.
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Verb::Phantom(arguments) => phantom::run(&arguments),
         Verb::Rejects(arguments) => rejects::run(&arguments),
         Verb::Outbox(arguments) => outbox::run(&arguments),
+        Verb::Discovery(arguments) => discovery::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("sagitta: {error:#}");

@@ -1,6 +1,5 @@
 //! Reads every key of the table and makes settings of them; ranges, and what must fit together, stand here.
 
-use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use config::Value;
@@ -9,6 +8,7 @@ use crate::domain::geometry::{PixelSpacing, SpacingSource};
 use crate::ingest::{self, Ignored, Patience, after::After, sidecar};
 use crate::study::summary::Language;
 
+use super::http;
 use super::read::{Need, Outcome, Reader};
 use super::table;
 use super::values::{bytes, duration, host, list, number, one_of, text, topic, topic_level, truth, whole};
@@ -38,7 +38,7 @@ fn all(r: &mut Reader<'_>) -> Option<Config> {
     let thresholds = thresholds(r);
     let study = study(r);
     let mqtt = mqtt(r);
-    let http = r.get(table::HTTP_LISTEN, listen);
+    let http = http::read(r);
     let privacy = privacy(r);
     let log = log(r);
     let (mut ingest, store, privacy, inference) = (ingest?, store?, privacy?, inference?);
@@ -218,6 +218,10 @@ fn mqtt(r: &mut Reader<'_>) -> Option<Mqtt> {
     let ca = r.optional_path(table::MQTT_CA_FILE, Need::File);
     let cert = r.optional_path(table::MQTT_CERT_FILE, Need::File);
     let key = r.optional_path(table::MQTT_KEY_FILE, Need::File);
+    let websocket = r.optional(table::MQTT_WEBSOCKET, http::websocket);
+    let page = http::page_login(r, &websocket);
+    let discovery = r.get(table::MQTT_DISCOVERY, truth);
+    let announced = r.get(table::MQTT_DISCOVERY_PREFIX, |value| topic(value, 128));
     let overlays = r.get(table::MQTT_OVERLAYS, truth);
     let all = r.get(table::MQTT_REPORT_NOT_APPLICABLE, truth);
 
@@ -260,7 +264,22 @@ fn mqtt(r: &mut Reader<'_>) -> Option<Mqtt> {
     let tls = tls.then(|| Tls { ca_file: ca, client: cert.zip(key) });
     let (host, port, prefix) = (host?, u16::try_from(port?).ok()?, prefix?);
     let (keep_alive, overlays, report_not_applicable) = (keep_alive?, overlays?, all?);
-    sound.then_some(Mqtt { host, port, prefix, keep_alive, tls, login, overlays, report_not_applicable })
+    let (websocket, page_login, discovery_prefix) = (websocket?, page?, announced?);
+    let discovery = discovery?.then_some(discovery_prefix.clone());
+    sound.then_some(Mqtt {
+        host,
+        port,
+        prefix,
+        keep_alive,
+        tls,
+        login,
+        websocket,
+        page_login,
+        discovery,
+        discovery_prefix,
+        overlays,
+        report_not_applicable,
+    })
 }
 
 fn privacy(r: &mut Reader<'_>) -> Option<Privacy> {
@@ -287,12 +306,6 @@ fn log(r: &mut Reader<'_>) -> Option<Log> {
     let level = r.get(table::LOG_LEVEL, |value| one_of(value, &LEVELS.map(|(name, _)| name)));
     let json = r.get(table::LOG_JSON, truth);
     Some(Log { level: LEVELS.get(level?)?.1, json: json? })
-}
-
-fn listen(value: &Value) -> Result<SocketAddr, String> {
-    let address: Option<SocketAddr> = text(value).ok().and_then(|text| text.parse().ok());
-    let wrong = "Write an address and a port from 1 to 65535, such as \"127.0.0.1:8080\" or \"[::1]:8080\".";
-    address.filter(|address| address.port() != 0).ok_or_else(|| wrong.into())
 }
 
 /// Refuses a folder that lies in the watched one or around it: what Sagitta writes there would land again.

@@ -26,6 +26,7 @@ use crate::domain::geometry::PixelSpacing;
 use crate::ingest::{self, after::After, sidecar};
 use crate::study::summary::Language;
 
+mod http;
 mod keys;
 pub mod problem;
 mod read;
@@ -64,7 +65,7 @@ pub struct Config {
     /// The broker.
     pub mqtt: Mqtt,
     /// Where the page is served.
-    pub http: SocketAddr,
+    pub http: Http,
     /// What may leave.
     pub privacy: Privacy,
     /// The log.
@@ -170,10 +171,42 @@ pub struct Mqtt {
     pub tls: Option<Tls>,
     /// Name and password; `None` for neither.
     pub login: Option<Login>,
+    /// The broker's own WebSocket listener; `None` lets the page reach the broker through this service.
+    pub websocket: Option<String>,
+    /// As whom this service lets the page in at the broker.
+    pub page_login: Option<Login>,
+    /// Where the device is announced to home automation; `None` does not announce it.
+    pub discovery: Option<String>,
+    /// Where it would be announced; known also while it is not, so that an announcement can be taken back.
+    pub discovery_prefix: String,
     /// Whether overlays are published.
     pub overlays: bool,
     /// Whether films that are no lateral neck are published as reports rather than only counted.
     pub report_not_applicable: bool,
+}
+
+/// The page, and who may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// A file with the secret that callers must give; `None` asks for none.
+    pub token_file: Option<PathBuf>,
+    /// Encryption; `None` for plain HTTP.
+    pub tls: Option<HttpTls>,
+    /// Further devices that the page shows; `+` stands for all.
+    pub rooms: Vec<String>,
+}
+
+/// Encryption of the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpTls {
+    /// PEM file of the certificate chain.
+    pub cert_file: PathBuf,
+    /// PEM file of its key.
+    pub key_file: PathBuf,
+    /// PEM file of the authorities that must have signed a caller's certificate; `None` asks for none.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// Encryption of the connection to the broker.

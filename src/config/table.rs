@@ -31,7 +31,46 @@ pub(super) const HTTP_LISTEN: Key = Key::new(
     "http.listen",
     Text("127.0.0.1:8080"),
     "Address and port on which the page, `/healthz` and `/metrics` are served. Loopback by default: reports are \
-     patients' data.",
+     patients' data. Elsewhere `http.token_file` or `http.client_ca_file` must say who may look.",
+);
+
+pub(super) const HTTP_TOKEN_FILE: Key = Key::without_default(
+    "http.token_file",
+    Absent,
+    "\"/etc/sagitta/http.token\"",
+    "A file with a secret of 16 letters or more, readable for the service's user alone. Who gives it is answered: a program as \
+     `Authorization: Bearer …`, a person as the password (any name) that the browser asks for. `/healthz` and `/readyz` are \
+     answered without.",
+);
+
+pub(super) const HTTP_CERT_FILE: Key = Key::without_default(
+    "http.cert_file",
+    Absent,
+    "\"/etc/sagitta/page.pem\"",
+    "PEM file of the certificate chain with which the page is served over HTTPS. Needs `http.key_file`. Both are read at the \
+     start.",
+);
+
+pub(super) const HTTP_KEY_FILE: Key = Key::without_default(
+    "http.key_file",
+    Absent,
+    "\"/etc/sagitta/page.key\"",
+    "PEM file of its key, readable for the service's user alone. Needs `http.cert_file`.",
+);
+
+pub(super) const HTTP_CLIENT_CA_FILE: Key = Key::without_default(
+    "http.client_ca_file",
+    Absent,
+    "\"/etc/sagitta/clients-ca.pem\"",
+    "PEM file of the authorities one of which must have signed a caller's certificate; nobody else is answered. Needs \
+     `http.cert_file`.",
+);
+
+pub(super) const HTTP_ROOMS: Key = Key::new(
+    "http.rooms",
+    List(&[]),
+    "The other devices below `mqtt.prefix` that the page shows beside this one, such as `[\"room-2\"]`; `[\"+\"]` shows every \
+     device that the broker knows.",
 );
 
 pub(super) const INGEST_WATCH: Key = Key::without_default(
@@ -324,6 +363,42 @@ pub(super) const MQTT_KEY_FILE: Key = Key::without_default(
 
 pub(super) const MQTT_OVERLAYS: Key =
     Key::new("mqtt.overlays", Truth(true), "Whether each report's overlay is published as a JPEG; it shows the film.");
+
+pub(super) const MQTT_WEBSOCKET: Key = Key::without_default(
+    "mqtt.websocket",
+    Absent,
+    "\"wss://broker.example:8084/mqtt\"",
+    "The broker's own WebSocket listener as browsers reach it, `ws://` or `wss://`. Without it the page reaches the broker \
+     through this service, under the page's own address (`/api/mqtt`).",
+);
+
+pub(super) const MQTT_PAGE_USERNAME: Key = Key::without_default(
+    "mqtt.page_username",
+    Absent,
+    "\"dashboard\"",
+    "The name under which this service lets the page in at a broker that asks for one; the browser never learns it. Does \
+     nothing with `mqtt.websocket`.",
+);
+
+pub(super) const MQTT_PAGE_PASSWORD_FILE: Key = Key::without_default(
+    "mqtt.page_password_file",
+    Absent,
+    "\"/etc/sagitta/page.password\"",
+    "A file with its password, readable for the service's user alone. Needs `mqtt.page_username`.",
+);
+
+pub(super) const MQTT_DISCOVERY: Key = Key::new(
+    "mqtt.discovery",
+    Truth(false),
+    "Whether this device is announced to Home Assistant and openHAB: one retained message, taken back by \
+     `sagitta discovery remove`.",
+);
+
+pub(super) const MQTT_DISCOVERY_PREFIX: Key = Key::new(
+    "mqtt.discovery_prefix",
+    Text("homeassistant"),
+    "The first levels of the topic of that announcement: `<discovery_prefix>/device/sagitta-<device>/config`.",
+);
 
 pub(super) const MQTT_REPORT_NOT_APPLICABLE: Key = Key::new(
     "mqtt.report_not_applicable",

@@ -254,7 +254,8 @@ fn free_port(address: SocketAddr) -> anyhow::Result<SocketAddr> {
 fn appliance_settings(home: &Home, broker: &Broker, http: SocketAddr) -> anyhow::Result<Appliance> {
     let quoted = |path: PathBuf| toml::Value::from(path.display().to_string());
     let text = format!(
-        "[device]\nid = \"{DEVICE}\"\n[ingest]\nwatch = {}\n[store]\npath = {}\n[mqtt]\nhost = \"127.0.0.1\"\nport = {}\n[http]\nlisten = \"{http}\"\n",
+        "[device]\nid = \"{DEVICE}\"\n[ingest]\nwatch = {}\n[store]\npath = {}\n[mqtt]\nhost = \"127.0.0.1\"\nport = {}\n[http]\nlisten = \"{http}\"\n\
+         [study]\nlanguages = [\"en\", \"zh-Hans\"]\n",
         quoted(home.watched()),
         quoted(home.0.join("store")),
         broker.tcp().port(),

@@ -33,6 +33,8 @@ const MIN_SIDE: u32 = 256;
 const MAX_SIDE: u32 = 8192;
 /// JPEG qualities to try at one size before the picture is made smaller; below the last, letters blur.
 const QUALITIES: [u8; 4] = [88, 78, 66, 54];
+/// The JPEG quality of a bare film: without letters and thin lines to keep sharp.
+const BARE_QUALITY: u8 = 82;
 /// How much smaller the next picture is.
 const SHRINK: f64 = 0.82;
 
@@ -71,6 +73,23 @@ pub fn draw(film: &GrayImage, report: &Report, long_side: u32) -> Result<RgbImag
     marks::paint(&mut canvas, report, &layout);
     panel::paint(&mut canvas, report, &layout);
     Ok(canvas.into_image())
+}
+
+/// The bare film as a grey JPEG, for a page that draws on it by itself; its long side is at most `long_side` pixels.
+///
+/// # Errors
+/// `Size` where `long_side` is out of range or nothing would be left of the short side.
+pub fn bare(film: &GrayImage, long_side: u32) -> Result<Vec<u8>, OverlayError> {
+    let (w, h) = (film.width() as f64, film.height() as f64);
+    let scale = (f64::from(long_side) / w.max(h)).min(1.0);
+    let pixels = |side: f64| (side * scale).round().max(0.0) as u32;
+    let (width, height) = (pixels(w), pixels(h));
+    let legible = (MIN_SIDE..=MAX_SIDE).contains(&long_side) && width.min(height) >= 16;
+    let scaled = if legible { film::scaled(film, width, height) } else { None };
+    let picture = scaled.ok_or(OverlayError::Size { width, height })?;
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, BARE_QUALITY).encode_image(&picture)?;
+    Ok(bytes)
 }
 
 /// The picture as JPEG of at most `max_bytes`.

@@ -9,6 +9,7 @@
 //! - [`machine`] decides, without sockets and without a clock: what is sent next, what an answer means, when to try again.
 //! - [`mqtt`] does it: the only place that knows rumqttc.
 //! - [`desk`] deals with radiographers' requests, which [`mqtt::requests`] brings on a connection of their own.
+//! - [`relay`] opens ways to the broker for pages.
 //! - [`topics`] is the only place where the name of a topic is made.
 //! - [`wire`] is the only place where JSON that leaves is made.
 //! - [`broker`] is a small broker for the demonstration and for sites that have none.
@@ -21,6 +22,7 @@ pub mod broker;
 pub mod desk;
 pub mod machine;
 pub mod mqtt;
+pub mod relay;
 pub mod topics;
 pub mod wire;
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Name and password; `None` for an anonymous connection or one with a client certificate.
     pub login: Option<Login>,
+    /// The first levels of the topic under which the device is announced to home automation; `None` does not announce it.
+    pub discovery: Option<String>,
     /// How a study is made anew when a radiographer decides about one of its films; `None` leaves studies as they are.
     pub studies: Option<wire::StudyContext>,
 }
@@ -74,6 +78,7 @@ impl Settings {
             keep_alive: DEFAULT_KEEP_ALIVE,
             tls: None,
             login: None,
+            discovery: None,
             studies: None,
         }
     }
@@ -115,6 +120,14 @@ pub enum PublishError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        problem: String,
+    },
+    /// The broker did not take a message.
+    #[error("{topic}: {problem}")]
+    NotTaken {
+        /// Its topic.
+        topic: String,
+        /// What the broker or the connection said.
         problem: String,
     },
     /// A port cannot be opened, or a thread cannot be started.

@@ -34,6 +34,8 @@ pub enum TopicError {
 /// A retained topic of the appliance itself, in the order in which they are published after every CONNACK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Retained {
+    /// How home automation is told of the device; only where that is configured.
+    Discovery,
     /// Version, models, schemas.
     Info,
     /// How the appliance is, every minute.
@@ -46,11 +48,12 @@ pub enum Retained {
 
 impl Retained {
     /// In the order of publishing.
-    pub const ALL: [Self; 4] = [Self::Info, Self::Health, Self::Rejects, Self::Status];
+    pub const ALL: [Self; 5] = [Self::Discovery, Self::Info, Self::Health, Self::Rejects, Self::Status];
 
     /// The last level of the topic.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Discovery => "config",
             Self::Info => "info",
             Self::Health => "health",
             Self::Rejects => "rejects",
@@ -63,7 +66,12 @@ impl Retained {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     base: String,
+    /// Where the device is announced to home automation.
+    discovery: String,
 }
+
+/// What stands before the device in that topic, unless [`Topics::announced_below`] says otherwise.
+const DISCOVERY: &str = "homeassistant";
 
 impl Topics {
     /// The topics below `prefix` (one or more levels) and `device` (one level).
@@ -86,11 +94,28 @@ impl Topics {
             }
         }
         let base = format!("{prefix}/{device}");
-        if base.len() > MAX_BYTES { Err(TopicError::TooLong(base.len())) } else { Ok(Self { base }) }
+        if base.len() > MAX_BYTES {
+            return Err(TopicError::TooLong(base.len()));
+        }
+        Ok(Self { base, discovery: announcement(DISCOVERY, device) })
     }
 
-    /// Where a retained message of the appliance goes.
+    /// The same, with the announcement to home automation below `prefix`.
+    ///
+    /// # Errors
+    /// As [`Topics::new`], about `prefix`.
+    pub fn announced_below(self, prefix: &str) -> Result<Self, TopicError> {
+        let device = self.base.rsplit_once('/').map_or("", |(_, device)| device);
+        Self::new(prefix, device)?;
+        let discovery = announcement(prefix, device);
+        Ok(Self { discovery, ..self })
+    }
+
+    /// Where a retained message of the appliance goes; the announcement lies beside its own topics.
     pub fn retained(&self, what: Retained) -> String {
+        if what == Retained::Discovery {
+            return self.discovery.clone();
+        }
         format!("{}/{}", self.base, what.name())
     }
 
@@ -128,6 +153,13 @@ impl Topics {
     }
 }
 
+/// Home Assistant's `<discovery_prefix>/device/<object_id>/config`; an object id is made of letters, digits, `-` and `_`.
+fn announcement(prefix: &str, device: &str) -> String {
+    let id: String =
+        device.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' }).collect();
+    format!("{prefix}/device/sagitta-{id}/config")
+}
+
 /// `key` as one level: what no topic may hold becomes `_`. Report ids are made of letters, digits and `-`, and stay as they are.
 fn level(key: &str) -> String {
     let word: String =
@@ -153,6 +185,16 @@ mod tests {
         assert_eq!(topics.retained(Retained::Rejects), "sagitta/room-1/rejects");
         assert_eq!(topics.message(Kind::Study, "s1"), "sagitta/room-1/study/s1");
         assert_eq!(topics.everything(), "sagitta/room-1/#");
+    }
+
+    #[test]
+    fn home_automation_is_told_below_its_own_prefix() {
+        let topics = Topics::new("sagitta", "room.1").unwrap();
+        assert_eq!(topics.retained(Retained::Discovery), "homeassistant/device/sagitta-room_1/config");
+        let topics = topics.announced_below("site/ha").unwrap();
+        assert_eq!(topics.retained(Retained::Discovery), "site/ha/device/sagitta-room_1/config");
+        assert_eq!(topics.retained(Retained::Info), "sagitta/room.1/info");
+        assert!(topics.announced_below("ha/#").is_err());
     }
 
     #[test]

@@ -73,6 +73,16 @@ pub(super) async fn overlay(State(site): Shared, Path(id): Path<String>) -> Resp
     }
 }
 
+/// `GET /api/reports/<id>/film`.
+pub(super) async fn film(State(site): Shared, Path(id): Path<String>) -> Response {
+    let Some(id) = valid(id) else { return unknown() };
+    match ask(&site, move |source| (source.film)(&id)).await {
+        Ok(Some(jpeg)) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),
+        Ok(None) => unknown(),
+        Err(response) => response,
+    }
+}
+
 /// `GET /healthz`: this process answers, and no more than that.
 pub(super) async fn alive() -> &'static str {
     "alive\n"
@@ -159,6 +169,7 @@ fn config_json(config: &PageConfig) -> Value {
         match &broker.address {
             BrokerAddress::Url(url) => json!({ "url": url, "protocol": protocol }),
             BrokerAddress::Port(port, path) => json!({ "port": port, "path": path, "protocol": protocol }),
+            BrokerAddress::Here => json!({ "path": "/api/mqtt", "protocol": protocol }),
         }
     });
     json!({
@@ -173,7 +184,7 @@ fn unknown() -> Response {
     problem(StatusCode::NOT_FOUND, "no such report is stored")
 }
 
-fn problem(status: StatusCode, what: &str) -> Response {
+pub(super) fn problem(status: StatusCode, what: &str) -> Response {
     json_answer(status, json!({ "error": what }).to_string())
 }
 

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Site;
+use super::access::Let;
 
 /// What the page may load and where it may connect: itself, and a broker by WebSocket.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' blob: data:; \
@@ -27,6 +28,9 @@ const ALWAYS: [(HeaderName, &str); 7] = [
 
 /// Patient data: no cache keeps it, unless the answer says otherwise.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What a monitoring system may ask without a secret: neither tells anything of a patient.
+const FOR_ANYBODY: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The names by which the service may be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +60,23 @@ impl Hosts {
     }
 }
 
-/// Refuses foreign names, counts the answer and puts the headers on it.
+/// Refuses foreign names and who is not let in, counts the answer and puts the headers on it.
 pub(super) async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let known = if FOR_ANYBODY.contains(&request.uri().path()) { Let::In } else { site.access.ask(request.headers()) };
     let mut response = if site.hosts.allow(request.headers()) {
-        next.run(request).await
+        match known {
+            Let::In => next.run(request).await,
+            Let::InWith(cookie) => {
+                let mut response = next.run(request).await;
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+                response
+            }
+            Let::Out => {
+                let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"Sagitta\", charset=\"UTF-8\"")];
+                let told = "This page asks for the secret of [http] token_file: as a password, or as \"Authorization: Bearer …\".\n";
+                (StatusCode::UNAUTHORIZED, ask, told).into_response()
+            }
+        }
     } else {
         let told = "This address is not answered under that name. Open the page as http://localhost, or add the name to [http] hosts.\n";
         (StatusCode::MISDIRECTED_REQUEST, told).into_response()

@@ -17,15 +17,71 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// What [`Histogram::samples`] gives.
+    Histogram,
+    /// Quantiles, by the label `quantile`.
+    Summary,
+}
+
+/// Upper ends of the buckets, in seconds: around the two seconds that a film may take.
+const ENDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0, 10.0];
+
+/// How often something took how long, in seconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Histogram {
+    /// One a bucket, not cumulated; what took longer than the last is in `count` only.
+    buckets: [u64; ENDS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Histogram {
+    /// Counts one that took so long.
+    pub fn observe(&mut self, seconds: f64) {
+        let place = ENDS.iter().position(|end| seconds <= *end);
+        if let Some(bucket) = place.and_then(|place| self.buckets.get_mut(place)) {
+            *bucket += 1;
+        }
+        self.count += 1;
+        self.sum += seconds;
+    }
+
+    /// Prometheus' samples, each with `label` and with the ending of its name.
+    pub fn samples(&self, label: (&'static str, &str)) -> Vec<Sample> {
+        let own = || (label.0, label.1.to_owned());
+        let mut below = 0;
+        let mut samples: Vec<Sample> = ENDS
+            .iter()
+            .zip(self.buckets)
+            .map(|(end, n)| {
+                below += n;
+                Sample { ending: "_bucket", labels: vec![own(), ("le", end.to_string())], value: below as f64 }
+            })
+            .collect();
+        let all = self.count as f64;
+        samples.push(Sample { ending: "_bucket", labels: vec![own(), ("le", "+Inf".into())], value: all });
+        samples.push(Sample { ending: "_sum", labels: vec![own()], value: self.sum });
+        samples.push(Sample { ending: "_count", labels: vec![own()], value: all });
+        samples
+    }
 }
 
 /// One number and what tells it from its siblings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
+    /// What a histogram puts behind the name; else empty.
+    pub ending: &'static str,
     /// Label and value, such as `("code", "truncated")`; the label is a plain name.
     pub labels: Vec<(&'static str, String)>,
     /// The number.
     pub value: f64,
+}
+
+impl Sample {
+    /// A number with its labels.
+    pub const fn new(labels: Vec<(&'static str, String)>, value: f64) -> Self {
+        Self { ending: "", labels, value }
+    }
 }
 
 /// One metric with all its samples.
@@ -35,7 +91,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it tells, in one sentence.
     pub help: &'static str,
-    /// Counter or gauge.
+    /// How to read them.
     pub kind: Kind,
     /// At least one.
     pub samples: Vec<Sample>,
@@ -44,7 +100,7 @@ pub struct Metric {
 impl Metric {
     /// A metric that has one number and no labels.
     pub fn single(name: &'static str, help: &'static str, kind: Kind, value: f64) -> Self {
-        Self { name, help, kind, samples: vec![Sample { labels: Vec::new(), value }] }
+        Self { name, help, kind, samples: vec![Sample::new(Vec::new(), value)] }
     }
 }
 
@@ -64,17 +120,16 @@ impl Requests {
 /// What this room itself tells.
 pub(super) fn own(ready: bool, requests: &Requests) -> Vec<Metric> {
     let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-    let count = |class: &str, counter: &AtomicU64| Sample {
-        labels: vec![("class", class.to_owned())],
-        // Exact up to 2⁵³ requests.
-        value: counter.load(Ordering::Relaxed) as f64,
+    // Exact up to 2⁵³ requests.
+    let count = |class: &str, counter: &AtomicU64| {
+        Sample::new(vec![("class", class.to_owned())], counter.load(Ordering::Relaxed) as f64)
     };
     vec![
         Metric {
             name: "sagitta_build_info",
             help: "Always 1; the label tells the version.",
             kind: Kind::Gauge,
-            samples: vec![Sample { labels: vec![("version", env!("CARGO_PKG_VERSION").to_owned())], value: 1.0 }],
+            samples: vec![Sample::new(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0)],
         },
         Metric::single("sagitta_ready", "1 while films are taken, else 0.", Kind::Gauge, f64::from(u8::from(ready))),
         Metric {
@@ -93,14 +148,16 @@ pub(super) fn text(metrics: &[Metric]) -> String {
         let kind = match metric.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
         };
         let help = metric.help.replace('\\', "\\\\").replace('\n', "\\n");
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}", name = metric.name);
-        for Sample { labels, value } in &metric.samples {
+        for Sample { ending, labels, value } in &metric.samples {
             let labels: Vec<_> =
                 labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
             let braces = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            let _ = writeln!(text, "{}{braces} {}", metric.name, number(*value));
+            let _ = writeln!(text, "{}{ending}{braces} {}", metric.name, number(*value));
         }
     }
     text
@@ -131,8 +188,8 @@ mod tests {
             help: "Files that\ncould not be measured.",
             kind: Kind::Counter,
             samples: vec![
-                Sample { labels: vec![("code", "a\"b\\c\nd".to_owned()), ("room", "1".to_owned())], value: 3.0 },
-                Sample { labels: vec![], value: 0.5 },
+                Sample::new(vec![("code", "a\"b\\c\nd".to_owned()), ("room", "1".to_owned())], 3.0),
+                Sample::new(vec![], 0.5),
             ],
         };
         let rows = Metric::single("sagitta_rows", "Rows.", Kind::Gauge, f64::INFINITY);
@@ -146,6 +203,33 @@ mod tests {
              # TYPE sagitta_rows gauge\n\
              sagitta_rows +Inf\n"
         );
+    }
+
+    #[test]
+    fn a_histogram_counts_what_lies_below_each_end() {
+        let mut histogram = Histogram::default();
+        for seconds in [0.004, 0.3, 0.3, 60.0] {
+            histogram.observe(seconds);
+        }
+        let metric = Metric {
+            name: "sagitta_stage_seconds",
+            help: "How long.",
+            kind: Kind::Histogram,
+            samples: histogram.samples(("stage", "detect")),
+        };
+        let text = text(&[metric]);
+        for line in [
+            "# TYPE sagitta_stage_seconds histogram",
+            "sagitta_stage_seconds_bucket{stage=\"detect\",le=\"0.005\"} 1",
+            "sagitta_stage_seconds_bucket{stage=\"detect\",le=\"0.25\"} 1",
+            "sagitta_stage_seconds_bucket{stage=\"detect\",le=\"0.5\"} 3",
+            "sagitta_stage_seconds_bucket{stage=\"detect\",le=\"10\"} 3",
+            "sagitta_stage_seconds_bucket{stage=\"detect\",le=\"+Inf\"} 4",
+            "sagitta_stage_seconds_sum{stage=\"detect\"} 60.604",
+            "sagitta_stage_seconds_count{stage=\"detect\"} 4",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
     }
 
     #[test]

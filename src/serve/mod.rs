@@ -5,38 +5,49 @@
 //! | `/`, `/assets/…` | the page, read into memory once when the service starts ([`assets`]) |
 //! | `/api/config` | where the page finds the broker, the prefix and the devices |
 //! | `/api/reports?limit&before` | stored reports, newest first: `{"reports":[…],"next":seq or null}` |
-//! | `/api/reports/<id>`, `/api/reports/<id>/overlay` | one report as it was published; its JPEG |
+//! | `/api/reports/<id>` | one report as it was published |
+//! | `/api/reports/<id>/overlay`, `/api/reports/<id>/film` | JPEGs: with everything drawn on it; the bare film |
+//! | `/api/mqtt` | the page's way to the broker ([`relay`]) |
 //! | `/healthz`, `/readyz`, `/metrics` | the process lives; it takes films; Prometheus text |
 //!
 //! Invariants: it only reads. It knows neither the ledger nor the wire: what it shows comes from [`Source`], whose
 //! functions may block and are called on threads that may. No path of a request ever touches the file system. Every
 //! answer carries the headers of [`headers`], also an error. On a loopback address only loopback names are answered,
-//! so that no foreign web page can read reports through a name that it points at this machine.
+//! so that no foreign web page can read reports through a name that it points at this machine; on any other address only
+//! those who know a secret or show a certificate ([`access`], [`tls`]). `/healthz` and `/readyz` are answered to anybody.
 //!
 //! On failure: a source that fails or is overrun gives 503 with a plain sentence, its detail goes to the log; a page
 //! that is not built gives a sentence that says how. Nothing here can stop a film from being measured.
 
+mod access;
 mod api;
 mod assets;
 mod headers;
 mod listener;
 mod metrics;
+mod relay;
+mod tls;
 
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::get;
+use axum::serve::Listener;
 use axum::{Router, middleware};
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, watch};
 
-pub use metrics::{Kind, Metric, Sample};
+pub use metrics::{Histogram, Kind, Metric, Sample};
+pub use tls::Tls;
 
+use access::Access;
 use assets::Page;
 use headers::Hosts;
 use listener::Bounded;
@@ -46,12 +57,18 @@ use metrics::Requests;
 const DRAIN: Duration = Duration::from_secs(5);
 /// Questions to the source that may run side by side; each may hold a thread and the ledger.
 const QUESTIONS: usize = 4;
+/// Pages that may be connected to the broker through this service at once; a ward has some ten screens.
+const RELAYS: usize = 32;
 
 /// The room's own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where to listen. Whoever reaches another address than loopback can read every report.
+    /// Where to listen. Another address than loopback needs a secret or callers' certificates.
     pub listen: SocketAddr,
+    /// A file with the secret that callers must give; `None` asks for none.
+    pub token_file: Option<PathBuf>,
+    /// Encryption; `None` for plain HTTP.
+    pub tls: Option<Tls>,
     /// The folder of the built page; `None` looks beside the checkout and then where the package puts it.
     pub page: Option<PathBuf>,
     /// Names (without port) by which the page is reached besides `localhost` and loopback addresses, for a reverse
@@ -61,7 +78,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), page: None, hosts: Vec::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            token_file: None,
+            tls: None,
+            page: None,
+            hosts: Vec::new(),
+        }
     }
 }
 
@@ -92,6 +115,8 @@ pub enum BrokerAddress {
     Url(String),
     /// A port on the host by which the page itself is reached, and a path such as `/mqtt`.
     Port(u16, String),
+    /// Through this service: [`Source::broker`].
+    Here,
 }
 
 /// A version of MQTT.
@@ -129,6 +154,9 @@ pub type Listing = dyn Fn(Option<u64>, usize) -> Answer<Vec<Stored>> + Send + Sy
 /// Finds what belongs to a report id.
 pub type Lookup<T> = dyn Fn(&str) -> Answer<Option<T>> + Send + Sync;
 
+/// Opens a way to the broker; each page gets one of its own.
+pub type Dial = dyn Fn() -> Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>> + Send + Sync;
+
 /// Everything that is asked of the rest of the house. Each function may block for as long as a disk does.
 pub struct Source {
     /// Up to `limit` reports before number `before`, newest first: `(before, limit)`.
@@ -137,6 +165,10 @@ pub struct Source {
     pub report: Box<Lookup<Stored>>,
     /// The JPEG of the report of this id.
     pub overlay: Box<Lookup<Vec<u8>>>,
+    /// The bare film of the report of this id, as JPEG.
+    pub film: Box<Lookup<Vec<u8>>>,
+    /// The way to the broker; `None` where pages have one of their own.
+    pub broker: Option<Box<Dial>>,
     /// Whether films are taken; must not block.
     pub readiness: Box<dyn Fn() -> Readiness + Send + Sync>,
     /// What `/metrics` tells beside this room's own.
@@ -154,6 +186,17 @@ pub enum ServeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Others could reach the page, and nothing says who may look.
+    #[error("{0} can be reached from other machines: name [http] token_file or client_ca_file, or listen on 127.0.0.1")]
+    Unguarded(SocketAddr),
+    /// A secret, a certificate or a key cannot be read or used.
+    #[error("{path}: {problem}", path = path.display())]
+    Credential {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The listener broke while it was used.
     #[error("the HTTP listener failed: {0}")]
     Listener(io::Error),
@@ -165,27 +208,35 @@ struct Site {
     config: PageConfig,
     source: Source,
     hosts: Hosts,
+    access: Access,
     questions: Semaphore,
+    relays: Arc<Semaphore>,
     requests: Requests,
+    /// Becomes true when the service stops.
+    closing: watch::Receiver<bool>,
 }
 
 /// Takes the address, so that a mistake is told before anything else starts.
 ///
 /// # Errors
-/// [`ServeError::Bind`].
+/// [`ServeError::Bind`]; [`ServeError::Unguarded`] where others reach the address and nothing says who may look.
 pub async fn bind(settings: &Settings) -> Result<TcpListener, ServeError> {
     let address = settings.listen;
-    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "the page listens beyond this machine: whoever reaches it can read every report");
+    let guarded =
+        settings.token_file.is_some() || settings.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+    if !address.ip().is_loopback() && !guarded {
+        return Err(ServeError::Unguarded(address));
     }
-    Ok(listener)
+    if !address.ip().is_loopback() && settings.tls.is_none() {
+        tracing::warn!(%address, "the page is served without encryption: put a proxy with HTTPS before it, or name [http] cert_file");
+    }
+    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
 }
 
 /// Answers until `shutdown` is done and what was asked before is answered, or [`DRAIN`] has passed.
 ///
 /// # Errors
-/// [`ServeError::Listener`].
+/// [`ServeError::Listener`], [`ServeError::Credential`].
 pub async fn run(
     listener: TcpListener,
     settings: &Settings,
@@ -194,23 +245,46 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Listener)?;
-    let site = Site {
+    let (close, closing) = watch::channel(false);
+    let site = Arc::new(Site {
         page: Page::find(settings.page.as_deref()),
         config,
         source,
         hosts: Hosts::of(address.ip(), &settings.hosts),
+        access: Access::read(settings.token_file.as_deref(), settings.tls.is_some())?,
         questions: Semaphore::new(QUESTIONS),
+        relays: Arc::new(Semaphore::new(RELAYS)),
         requests: Requests::default(),
-    };
-    let (stopping, stopped) = oneshot::channel();
-    let graceful = async move {
+        closing,
+    });
+    let shutdown = async move {
         shutdown.await;
-        let _ = stopping.send(());
+        let _ = close.send(true);
     };
-    let server = axum::serve(Bounded::new(listener), router(Arc::new(site))).with_graceful_shutdown(graceful);
+    let bounded = Bounded::new(listener);
+    match &settings.tls {
+        None => answer(bounded, site, shutdown).await,
+        Some(tls) => {
+            let secured = tls::Secured::new(bounded, tls::acceptor(tls)?).map_err(ServeError::Listener)?;
+            answer(secured, site, shutdown).await
+        }
+    }
+}
+
+async fn answer<L>(
+    listener: L,
+    site: Arc<Site>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let mut closing = site.closing.clone();
+    let server = axum::serve(listener, router(site)).with_graceful_shutdown(shutdown);
     tokio::select! {
         done = server.into_future() => done.map_err(ServeError::Listener),
-        () = async { let _ = stopped.await; tokio::time::sleep(DRAIN).await } => {
+        () = async { let _ = closing.wait_for(|closing| *closing).await; tokio::time::sleep(DRAIN).await } => {
             tracing::warn!("some HTTP answers were cut short");
             Ok(())
         }
@@ -223,6 +297,8 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/reports", get(api::reports))
         .route("/api/reports/{id}", get(api::report))
         .route("/api/reports/{id}/overlay", get(api::overlay))
+        .route("/api/reports/{id}/film", get(api::film))
+        .route("/api/mqtt", get(relay::broker))
         .route("/healthz", get(api::alive))
         .route("/readyz", get(api::ready))
         .route("/metrics", get(api::metrics))

@@ -3,13 +3,17 @@
 import { useEffect, useState } from "preact/hooks";
 
 import type { Controller } from "../controller.ts";
+import type { Report } from "../contract.ts";
 import { fileName } from "../format.ts";
-import { routeOf, type Route } from "../route.ts";
-import { decisionOf, deviceOf, keyOf, type State } from "../store.ts";
+import { LIVE, routeOf, type Route } from "../route.ts";
+import { decisionOf, deviceOf, keyOf, roomsOf, type State } from "../store.ts";
 import { plain, verdicts } from "../words.ts";
+import { Appliances } from "./appliances.tsx";
 import { Detail } from "./detail.tsx";
 import { Header } from "./header.tsx";
 import { List } from "./list.tsx";
+import { Statistics } from "./statistics.tsx";
+import { StudyView } from "./study.tsx";
 import { Troubles } from "./troubles.tsx";
 
 /** How often times such as “since” are drawn anew when nothing arrives. */
@@ -19,38 +23,78 @@ export function App({ controller }: { readonly controller: Controller }) {
   const state = useController(controller);
   const route = useRoute();
   const now = useNow();
-  const chosen = route === null ? undefined : state.reports.find((report) => keyOf(report) === route.key);
-  const shown = chosen ?? state.reports[0];
-  const key = shown === undefined ? null : keyOf(shown);
-  useTitle(state);
+  const room = useRoom(route);
+  const rooms = roomsOf(state, controller.config?.devices ?? []);
+  const reports = room === null ? state.reports : state.reports.filter((report) => report.device === room);
+  const chosen = route.view === "film" ? state.reports.find((report) => keyOf(report) === route.key) : undefined;
+  const shown = chosen ?? reports[0];
+  const wide = route.view === "statistics" || route.view === "appliances";
+  useTitle(reports);
+  useWanted(controller, route, chosen);
+  useTop(route);
+  const view = wide ? route.view : chosen !== undefined ? "film" : route.view === "study" ? "study" : "live";
   return (
-    <div class="app" data-view={chosen === undefined ? "live" : "film"}>
+    <div class="app" data-view={view}>
       <a class="skip" href="#film">Skip to the film</a>
-      <Header state={state} config={controller.config} now={now} />
-      <Troubles state={state} now={now} />
+      <Header state={state} rooms={rooms} reports={reports} route={route} room={room} now={now} />
+      <Troubles state={state} rooms={rooms} own={controller.config?.devices[0] ?? null} now={now} />
       <div class="columns">
-        {state.reports.length > 0 && <List state={state} shown={key} now={now} older={() => void controller.older()} />}
+        {!wide && reports.length > 0 && (
+          <List state={state} reports={reports} rooms={rooms.length > 1} shown={view === "study" || shown === undefined ? null : keyOf(shown)} now={now} older={() => void controller.older()} />
+        )}
         <main id="film" tabIndex={-1}>
-          {shown === undefined ? (
-            <Empty state={state} />
-          ) : (
-            <Detail
-              report={shown}
-              overlay={state.overlays[key ?? ""]}
-              study={state.studies.find((study) => study.study_key === shown.source.study_key)}
-              device={deviceOf(state, shown.device)}
-              stands={decisionOf(state, shown)}
-              decide={state.link.state === "connected" ? (action, reason, by) => controller.decide(shown, action, reason, by) : null}
-              following={chosen === undefined}
-              doubt={doubt(state, shown.device)}
-              now={now}
-            />
-          )}
+          {route.view === "statistics" ? <Statistics state={state} rooms={rooms} />
+            : route.view === "appliances" ? <Appliances state={state} rooms={rooms} now={now} />
+            : route.view === "study" ? <Joined controller={controller} state={state} study_key={route.key} now={now} />
+            : shown === undefined ? <Empty state={state} />
+            : <Film controller={controller} state={state} report={shown} several={rooms.length > 1} following={chosen === undefined} now={now} />}
         </main>
       </div>
       <p class="spoken" role="status">{announcement(state)}</p>
     </div>
   );
+}
+
+interface FilmProps {
+  readonly controller: Controller;
+  readonly state: State;
+  readonly report: Report;
+  readonly several: boolean;
+  readonly following: boolean;
+  readonly now: number;
+}
+
+function Film({ controller, state, report, several, following, now }: FilmProps) {
+  const key = keyOf(report);
+  return (
+    <Detail
+      key={key}
+      report={report}
+      several={several}
+      overlay={state.overlays[key]}
+      ours={report.device === controller.config?.devices[0]}
+      study={state.studies.find((study) => study.study_key === report.source.study_key)}
+      device={deviceOf(state, report.device)}
+      stands={decisionOf(state, report)}
+      decide={state.link.state === "connected" ? (action, reason, by) => controller.decide(report, action, reason, by) : null}
+      following={following}
+      doubt={doubt(state, report.device)}
+      now={now}
+    />
+  );
+}
+
+function Joined({ controller, state, study_key, now }: { readonly controller: Controller; readonly state: State; readonly study_key: string; readonly now: number }) {
+  const study = state.studies.find((candidate) => candidate.study_key === study_key);
+  if (study === undefined) {
+    return (
+      <div class="empty">
+        <h2>No such study</h2>
+        <p>The appliance has not told of these films, or has forgotten them: studies expire. <a href={LIVE}>Newest film</a></p>
+      </div>
+    );
+  }
+  return <StudyView study={study} reports={state.reports} overlays={state.overlays} own={controller.config?.devices[0] ?? ""} want={(id) => void controller.want(id)} now={now} />;
 }
 
 function Empty({ state }: { readonly state: State }) {
@@ -87,8 +131,8 @@ function announcement(state: State): string {
   return `New film: ${verdict === "unknown" ? plain(verdict_word) : verdicts[verdict].name}. ${fileName(latest.source.file)}`;
 }
 
-function useTitle(state: State): void {
-  const newest = state.reports[0];
+function useTitle(reports: readonly Report[]): void {
+  const newest = reports[0];
   const title = newest === undefined ? "Sagitta" : `${verdicts[newest.quality.verdict].name} · ${newest.device} · Sagitta`;
   useEffect(() => {
     document.title = title;
@@ -116,6 +160,29 @@ function useRoute(): Route {
     return () => removeEventListener("hashchange", follow);
   }, []);
   return route;
+}
+
+/** The room that was chosen last: a film or a board does not change it. */
+function useRoom(route: Route): string | null {
+  const [room, setRoom] = useState<string | null>(route.view === "live" ? route.room : null);
+  useEffect(() => {
+    if (route.view === "live") setRoom(route.room);
+  }, [route]);
+  return route.view === "live" ? route.room : room;
+}
+
+/** What is chosen begins at its top. */
+function useTop(route: Route): void {
+  useEffect(() => document.getElementById("film")?.scrollTo(0, 0), [route]);
+}
+
+/** A film that is linked and not in the list is asked for. */
+function useWanted(controller: Controller, route: Route, chosen: Report | undefined): void {
+  const wanted = route.view === "film" && chosen === undefined ? route.key : null;
+  const own = controller.config?.devices[0];
+  useEffect(() => {
+    if (wanted !== null && own !== undefined && wanted.startsWith(`${own}/`)) void controller.want(wanted.slice(own.length + 1));
+  }, [controller, wanted, own]);
 }
 
 function useNow(): number {

@@ -1,21 +1,27 @@
 /** One film: the verdict for the other end of the room, then why, then the drawing, then the numbers. */
 
+import { useState } from "preact/hooks";
+
 import type { Finding, Report, Study } from "../contract.ts";
 import { ago, brief, duration, moment, quantity } from "../format.ts";
-import { LIVE } from "../route.ts";
+import { hrefOfStudy, LIVE } from "../route.ts";
 import type { Device } from "../store.ts";
 import { cid7011, findings, plain, positions, quantities, verdicts } from "../words.ts";
-import { Appliance } from "./appliance.tsx";
-import { DecisionCard, type Decide, type Stands } from "./decision.tsx";
+import { Console, type Decide, type Stands } from "./console.tsx";
 import { VerdictSign } from "./icons.tsx";
+import { same, type Lit } from "./layers.tsx";
 import { headline } from "./list.tsx";
-import { Levels, WholeNeck } from "./measurements.tsx";
-import { Overlay } from "./overlay.tsx";
-import { RejectsCard } from "./rejects.tsx";
+import { Levels, WholeNeck, type Linking } from "./measurements.tsx";
+import { RejectsLine } from "./statistics.tsx";
+import { Viewer } from "./viewer.tsx";
 
 interface Props {
   readonly report: Report;
+  /** Whether the page shows several rooms, so that it must be said in which one the film was taken. */
+  readonly several: boolean;
   readonly overlay: string | undefined;
+  /** Whether this page's appliance measured the film and so has its pictures. */
+  readonly ours: boolean;
   readonly study: Study | undefined;
   /** The appliance that measured the film. */
   readonly device: Device;
@@ -30,31 +36,38 @@ interface Props {
   readonly now: number;
 }
 
-export function Detail({ report, overlay, study, device, stands, decide, following, doubt, now }: Props) {
+export function Detail({ report, several, overlay, ours, study, device, stands, decide, following, doubt, now }: Props) {
+  const linking = useLinking();
   return (
     <article class={`detail verdict-${report.quality.verdict}`} data-detail={report.report_id} aria-labelledby="verdict-title">
-      <Hero report={report} following={following} doubt={doubt} now={now} />
-      <div class="detail-body">
-        <div class="pair">
-          <Overlay key={`${report.device}/${report.report_id}`} report={report} live={overlay} />
-          <div class="beside">
-            <Reasons report={report} />
-            <DecisionCard key={`${report.device}/${report.report_id}`} stands={stands} decide={decide} now={now} />
-            {study !== undefined && <StudyCard study={study} />}
-            <WholeNeck measurements={report.measurements} />
-            <Findings findings={report.findings} />
-          </div>
+      <div class="pair">
+        <div class="film-side">
+          <Viewer report={report} live={overlay} ours={ours} lit={linking.lit} />
         </div>
-        <Levels measurements={report.measurements} />
-        <Facts report={report} />
-        {device.rejects !== null && <RejectsCard rejects={device.rejects} />}
-        <Appliance name={report.device} device={device} />
+        <div class="beside">
+          <Hero report={report} several={several} following={following} doubt={doubt} now={now} />
+          <Console report={report} stands={stands} decide={decide} now={now} />
+          <Reasons report={report} />
+          <WholeNeck measurements={report.measurements} findings={report.findings} linking={linking} />
+          <Findings findings={report.findings} />
+          {study !== undefined && <StudyCard study={study} />}
+          {device.rejects !== null && <RejectsLine rejects={device.rejects} />}
+        </div>
       </div>
+      <Levels measurements={report.measurements} findings={report.findings} linking={linking} />
+      <Facts report={report} />
     </article>
   );
 }
 
-function Hero({ report, following, doubt, now }: Pick<Props, "report" | "following" | "doubt" | "now">) {
+function useLinking(): Linking {
+  const [pointed, point] = useState<Lit | null>(null);
+  const [chosen, setChosen] = useState<Lit | null>(null);
+  const choose = (at: Lit): void => setChosen(same(chosen, at) ? null : at);
+  return { lit: pointed ?? chosen, chosen, point, choose };
+}
+
+function Hero({ report, several, following, doubt, now }: Pick<Props, "report" | "several" | "following" | "doubt" | "now">) {
   const { verdict, verdict_word } = report.quality;
   const words = verdicts[verdict];
   return (
@@ -91,6 +104,7 @@ function Hero({ report, following, doubt, now }: Pick<Props, "report" | "followi
         <span class="hero-file payload" title={report.source.file}>{report.source.file || "unnamed file"}</span>
         <span>{[moment(report.received_at, now), ago(report.received_at, now)].filter(Boolean).join(" · ")}</span>
         <span class="payload">{positions[report.view.position] ?? report.view.position}</span>
+        {several && <span class="payload">{report.device}</span>}
         {report.historical && <span>delivered late</span>}
       </p>
     </div>
@@ -129,7 +143,6 @@ function Reasons({ report }: { readonly report: Report }) {
 }
 
 function StudyCard({ study }: { readonly study: Study }) {
-  if (study.summary.length === 0 && study.missing.length === 0) return null;
   return (
     <section class="card" aria-labelledby="study-title">
       <h3 id="study-title">This patient’s films together</h3>
@@ -143,6 +156,7 @@ function StudyCard({ study }: { readonly study: Study }) {
           <b>Still missing:</b> {study.missing.map((view) => positions[view]?.toLowerCase() ?? view).join(", ")}
         </p>
       )}
+      <a class="open-study" href={hrefOfStudy(study.study_key)}>Side by side</a>
     </section>
   );
 }
@@ -155,15 +169,28 @@ function Findings({ findings: all }: { readonly findings: readonly Finding[] }) 
     <section class="card" aria-labelledby="findings-title">
       <h3 id="findings-title">Findings</h3>
       <ul class="findings">
-        {[...all].sort((a, b) => rank(a) - rank(b)).map((finding, i) => (
-          <FindingLine key={i} finding={finding} />
+        {grouped([...all].sort((a, b) => rank(a) - rank(b))).map(({ finding, levels }, i) => (
+          <FindingLine key={i} finding={finding} levels={levels} />
         ))}
       </ul>
     </section>
   );
 }
 
-function FindingLine({ finding }: { readonly finding: Finding }) {
+/** What says the same of several levels is said once. */
+function grouped(all: readonly Finding[]): { readonly finding: Finding; readonly levels: readonly string[] }[] {
+  const groups: { finding: Finding; levels: string[] }[] = [];
+  for (const finding of all) {
+    const same = groups.find(({ finding: f }) => f.name === finding.name && f.present === finding.present && f.certainty === finding.certainty
+      && f.threshold === finding.threshold && f.detail === finding.detail);
+    const level = finding.level === null ? [] : [finding.level.replace("-", "–")];
+    if (same === undefined) groups.push({ finding, levels: level });
+    else same.levels.push(...level);
+  }
+  return groups;
+}
+
+function FindingLine({ finding, levels }: { readonly finding: Finding; readonly levels: readonly string[] }) {
   const words = findings[finding.name];
   const threshold = finding.threshold === null ? null : quantity(finding.threshold, words?.unit ?? "");
   const told = threshold === null ? null : (words?.threshold(threshold) ?? `threshold ${threshold}`);
@@ -174,7 +201,7 @@ function FindingLine({ finding }: { readonly finding: Finding }) {
       <span class={`answer${finding.present ? " present" : ""}${borderline ? " borderline" : ""}`}>{answer}</span>
       <span>
         <b class="payload">{words?.name ?? plain(finding.name)}</b>
-        {finding.level !== null && <span class="payload"> {finding.level.replace("-", "–")}</span>}
+        {levels.length > 0 && <span class="payload"> {levels.join(", ")}</span>}
         {told !== null && <small class="payload">{told}</small>}
         {borderline && <small>The interval crosses the threshold.</small>}
         {finding.certainty !== "clear" && !borderline && <small class="payload">certainty: {plain(finding.certainty)}</small>}

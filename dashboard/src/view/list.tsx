@@ -1,9 +1,9 @@
 /** The films, newest on top: verdict, time, file and the two numbers that are read first. */
 
-import type { Measurement, Report } from "../contract.ts";
+import type { Decision, Measurement, Report } from "../contract.ts";
 import { brief, fileName, moment } from "../format.ts";
 import { hrefOf } from "../route.ts";
-import { keyOf, type State } from "../store.ts";
+import { decisionOf, keyOf, type State } from "../store.ts";
 import { positions, quantities, verdicts } from "../words.ts";
 import { VerdictSign } from "./icons.tsx";
 
@@ -18,18 +18,22 @@ export function headline(report: Report): readonly Measurement[] {
 
 interface Props {
   readonly state: State;
+  /** Those of the rooms that are looked at. */
+  readonly reports: readonly Report[];
+  /** Whether rows say in which room the film was taken. */
+  readonly rooms: boolean;
   /** The film in the detail view. */
   readonly shown: string | null;
   readonly now: number;
   readonly older: () => void;
 }
 
-export function List({ state, shown, now, older }: Props) {
+export function List({ state, reports, rooms, shown, now, older }: Props) {
   return (
     <nav class="list" aria-label="Films, newest first">
       <ol onKeyDown={step}>
-        {state.reports.map((report) => (
-          <Row key={keyOf(report)} report={report} current={keyOf(report) === shown} fresh={keyOf(report) === state.latest} now={now} />
+        {reports.map((report) => (
+          <Row key={keyOf(report)} report={report} room={rooms} current={keyOf(report) === shown} fresh={keyOf(report) === state.latest} decision={decisionOf(state, report).decision} now={now} />
         ))}
       </ol>
       {state.older !== null && (
@@ -43,12 +47,14 @@ export function List({ state, shown, now, older }: Props) {
 
 interface RowProps {
   readonly report: Report;
+  readonly room: boolean;
+  readonly decision: Decision | null;
   readonly current: boolean;
   readonly fresh: boolean;
   readonly now: number;
 }
 
-function Row({ report, current, fresh, now }: RowProps) {
+function Row({ report, room, decision, current, fresh, now }: RowProps) {
   const { verdict, verdict_word } = report.quality;
   const position = report.view.position === "unknown" ? null : (positions[report.view.position] ?? report.view.position);
   return (
@@ -67,6 +73,7 @@ function Row({ report, current, fresh, now }: RowProps) {
             {fileName(report.source.file)}
           </span>
           {position !== null && <span class="payload">{position}</span>}
+          {room && <span class="payload row-room">{report.device}</span>}
           {report.historical && <span>late</span>}
         </span>
         <span class="row-numbers">
@@ -75,6 +82,7 @@ function Row({ report, current, fresh, now }: RowProps) {
               <small>{quantities[measurement.name]?.short ?? measurement.name}</small> <Brief measurement={measurement} />
             </span>
           ))}
+          {decision !== null && <span class="row-decision" data-decided={decision.action}>{decision.action === "repeat" ? "rejected" : "kept"}</span>}
         </span>
       </a>
     </li>

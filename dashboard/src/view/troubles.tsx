@@ -2,18 +2,32 @@
 
 import type { Fault } from "../contract.ts";
 import { count, fileName, moment } from "../format.ts";
-import type { State } from "../store.ts";
+import { missed, type State } from "../store.ts";
 import { plain } from "../words.ts";
 
-export function Troubles({ state, now }: { readonly state: State; readonly now: number }) {
+interface Props {
+  readonly state: State;
+  readonly rooms: readonly string[];
+  /** The page's own device, whose gaps are closed from its memory. */
+  readonly own: string | null;
+  readonly now: number;
+}
+
+export function Troubles({ state, rooms, own, now }: Props) {
   const { faults, strangers, unreadable, history } = state;
-  if (faults.length === 0 && strangers.length === 0 && unreadable === 0 && history !== "failed") return null;
+  const gaps = rooms.filter((room) => room !== own).flatMap((room) => (missed(state, room).length > 0 ? [{ room, n: missed(state, room).length }] : []));
+  if (faults.length === 0 && strangers.length === 0 && unreadable === 0 && history !== "failed" && gaps.length === 0) return null;
   return (
     <aside class="troubles" aria-label="Messages">
       {strangers.map(({ schema, ids }) => (
         <p key={schema} class="trouble" data-stranger={schema}>
           {count(ids.length, "report")} came in a form this page does not know (<span class="payload">{schema}</span>). Everything else goes on;
           update the page to see {ids.length === 1 ? "it" : "them"}.
+        </p>
+      ))}
+      {gaps.map(({ room, n }) => (
+        <p key={room} class="trouble" data-gap={room}>
+          {count(n, "report")} of <span class="payload">{room}</span> {n === 1 ? "was" : "were"} published while this page was cut off; that room’s own page has {n === 1 ? "it" : "them"}.
         </p>
       ))}
       {unreadable > 0 && (

@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 
 import type { Browser, Page } from "playwright-core";
 
-import { answer, decision, fault, morning, notANeck, rejects, repeat, report, review, status } from "../support/fixtures.ts";
+import { answer, decision, fault, health, info, morning, notANeck, rejects, repeat, report, review, status, study } from "../support/fixtures.ts";
 import { drawFilm } from "../support/film.ts";
 import { Appliance, Mosquitto, Voice, launchChromium } from "../support/processes.ts";
 
@@ -32,8 +32,9 @@ afterEach(async () => {
 /** Opens the page beside an appliance that remembers `reports`, and fails the test on any error in the page. */
 async function opened(
   reports: Record<string, unknown>[], use: (page: Page, appliance: Appliance) => Promise<void>, protocol: 4 | 5 = 5,
+  devices: readonly string[] = ["room-1"],
 ): Promise<void> {
-  const appliance = await Appliance.start({ ws: broker.ws, protocol });
+  const appliance = await Appliance.start({ ws: broker.ws, protocol }, devices);
   appliance.reports = reports;
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   const errors: string[] = [];
@@ -68,38 +69,192 @@ async function counts(page: Page): Promise<Record<string, string>> {
 }
 
 describe("the radiographer’s word", () => {
-  test("is sent, shown when the appliance has it, and taken back", async () => {
+  test("takes two touches, is shown when the appliance has it, and is taken back", async () => {
     await opened([repeat(1)], async (page) => {
-      const card = page.locator(".decision");
-      await card.getByRole("button", { name: "Reject the film" }).click();
-      await card.getByText("Sign first").waitFor();
-      await card.getByLabel("Signed").fill("RT 7");
-      await card.getByLabel("Reason").selectOption("motion_blur");
-      const heard = voice.hear("repeat/request");
-      await new Promise((subscribed) => setTimeout(subscribed, 500));
-      await card.getByRole("button", { name: "Reject the film" }).click();
-      assert.deepEqual(await heard, { report_id: "r-000001", action: "repeat", reason: "motion_blur", by: "RT 7" });
+      const card = page.locator(".console");
+      const say = async (touches: () => Promise<void>): Promise<Record<string, unknown>> => {
+        const heard = await voice.listen("repeat/request");
+        await touches();
+        return heard();
+      };
+      // Signed once, then remembered.
+      await card.getByRole("button", { name: "Repeat…" }).click();
+      await card.getByRole("button", { name: "Motion blur" }).click();
+      await card.getByLabel("Who decides?").fill("RT 7");
+      assert.deepEqual(await say(() => card.getByRole("button", { name: "Sign" }).click()), { report_id: "r-000001", action: "repeat", reason: "motion_blur", by: "RT 7" });
       assert.equal(await card.getAttribute("data-decision"), "none", "nothing stands before the appliance has said so");
-      await voice.say("repeat/response", answer(1, decision("repeat", "motion_blur")));
+      await card.getByText("Sending…").waitFor();
+      await voice.say("repeat/response", answer(1, decision("repeat", "positioning")));
       await card.getByText("Rejected, to be taken again").waitFor();
-      await card.getByText("RT 7").waitFor();
+      // What to do differently are the report's own words for this reason.
+      assert.match(await card.locator(".next-time").innerText(), /Next time[\s\S]*Move the field 4 cm down/);
+      await row(page, 1).locator("[data-decided=repeat]").waitFor();
+      assert.deepEqual(await say(() => card.getByRole("button", { name: "Undo" }).click()), { report_id: "r-000001", action: "withdraw", reason: null, by: "RT 7" });
       await voice.say("repeat/response", answer(1, null, "no such report <b>here</b>"));
       await card.getByText("no such report <b>here</b>").waitFor();
       assert.equal(await card.getAttribute("data-decision"), "repeat", "a refusal changes nothing");
       await voice.say("repeat/response", answer(1, null));
-      await card.getByText("Nobody has decided").waitFor();
+      await card.getByText("Does this film stay?").waitFor();
+      assert.deepEqual(await say(() => card.getByRole("button", { name: "Keep it" }).click()), { report_id: "r-000001", action: "accept", reason: null, by: "RT 7" });
+      await voice.say("repeat/response", answer(1, decision("accept")));
+      await card.getByText("Kept").waitFor();
     });
   });
 
-  test("comes with a film from memory, and the figures of the room are shown", async () => {
-    await opened([report(1, { decision: decision("accept") })], async (page) => {
-      await page.locator(".decision").getByText("Kept").waitFor();
-      await voice.say("rejects", rejects(), true);
-      const table = page.locator(".rejects");
-      await table.getByText("Rejected: positioning").waitFor();
-      assert.match(await table.innerText(), /Repeat rate\s+5\.0\s%\s+6\.6\s%/);
+  test("names first what the report suggests, and comes with a film from memory", async () => {
+    await opened([repeat(1), report(2, { decision: decision("accept") })], async (page) => {
+      await page.locator(".console").getByText("Kept").waitFor();
+      await row(page, 1).click();
+      await page.locator(".console").getByRole("button", { name: "Repeat…" }).click();
+      assert.deepEqual(await page.locator(".why-grid .suggested").evaluateAll((all) => all.map((b) => b.getAttribute("data-reason"))), ["positioning", "underexposed"]);
+      assert.equal(await page.locator(".why-grid button").count(), 16);
     });
   });
+});
+
+describe("the film", () => {
+  const film_of = (appliance: Appliance) => appliance.films.set("r-000001", film);
+
+  test("is drawn in layers that can be switched, and each number shows its drawing", () =>
+    opened([report(1)], async (page, appliance) => {
+      film_of(appliance);
+      await page.reload();
+      await page.locator("[data-overlay=film]").waitFor();
+      assert.equal(await page.locator(".bone").count(), 6);
+      await page.locator("[data-layer=bodies]").click();
+      assert.equal(await page.locator(".bone").count(), 0);
+      assert.equal(await page.locator("[data-layer=bodies]").getAttribute("aria-pressed"), "false");
+      await page.locator("[data-layer=bodies]").click();
+      const sva = page.locator("tr[data-measurement=sva] button.shown");
+      await sva.hover();
+      await page.locator("[data-lit=sva]").waitFor();
+      assert.match(await page.locator("[data-lit=sva] text").innerHTML(), /18\.7/);
+      await sva.click();
+      await page.mouse.move(5, 5);
+      assert.equal(await page.locator("[data-lit=sva]").count(), 1, "what was chosen stays");
+      await page.locator("td[data-measurement=pavlov] button.shown").first().focus();
+      await page.locator("[data-lit='pavlov C3']").waitFor();
+      // Every number that may be shown has a drawing of its own.
+      for (const button of await page.locator("button.shown").all()) {
+        await button.focus();
+        assert.equal(await page.locator("[data-lit]").count(), 1, await button.innerText());
+      }
+    }));
+
+  test("zooms about the pointer and by keys, moves, and shows all again", () =>
+    opened([report(1)], async (page, appliance) => {
+      film_of(appliance);
+      await page.reload();
+      const stage = page.locator("[data-overlay=film] svg[role=img]");
+      await stage.waitFor();
+      const box = async (): Promise<number[]> => (await stage.getAttribute("viewBox") ?? "").split(" ").map(Number);
+      /** Waits until the view is as `wanted`: it is drawn a moment after the hand has moved. */
+      const becomes = async (what: string, wanted: (box: number[]) => boolean): Promise<number[]> => {
+        for (let attempt = 0; attempt < 100; attempt += 1) {
+          const now = await box();
+          if (wanted(now)) return now;
+          await page.waitForTimeout(100);
+        }
+        return assert.fail(`${what}: ${String(await box())}`);
+      };
+      const all = await becomes("all is seen first", ([x, y, width, height]) => x === 0 && y === 0 && width === 2500 && height === 3000);
+      await stage.hover();
+      await page.mouse.wheel(0, -300);
+      await becomes("the wheel zooms", ([, , width]) => width! < 2400);
+      await stage.focus();
+      await page.keyboard.press("+");
+      const close = await becomes("a key zooms", ([, , width, height]) => width! < 2000 && Math.abs(height! / width! - 1.2) < 0.01);
+      await page.keyboard.press("ArrowDown");
+      const before = await becomes("a key moves", ([, y]) => y! > close[1]!);
+      const area = (await stage.boundingBox())!;
+      await page.mouse.move(area.x + 200, area.y + 200);
+      await page.mouse.down();
+      await page.mouse.move(area.x + 260, area.y + 200, { steps: 4 });
+      await page.mouse.up();
+      await becomes("the film follows the hand", ([x]) => x! < before[0]!);
+      await page.keyboard.press("0");
+      await becomes("all is seen again", (now) => String(now) === String(all));
+    }));
+
+  test("shows intervals as bars against the thresholds that were used", () =>
+    opened([review(1)], async (page) => {
+      const sva = page.locator("tr[data-measurement=sva] [data-bar]");
+      assert.equal(await sva.getAttribute("data-side"), "crosses");
+      assert.equal(await page.locator("tr[data-measurement=c2_c7_cobb] [data-bar]").getAttribute("data-side"), "within");
+      assert.match(await sva.innerText(), /40\.0\smm[\s\S]*crosses the threshold/);
+      assert.equal(await page.locator("td[data-measurement=pavlov] [data-bar]").count(), 5);
+    }));
+});
+
+describe("the boards", () => {
+  test("a study stands side by side, with motion by level and the summary in both languages", () =>
+    opened([report(0), report(1), review(2)], async (page) => {
+      await voice.say("study/st-0", study(), true);
+      await page.getByRole("link", { name: "Side by side" }).click();
+      await page.locator("[data-study=st-0]").waitFor();
+      assert.deepEqual(await page.locator("[data-place]").evaluateAll((all) => all.map((p) => p.getAttribute("data-place"))), ["flexion", "neutral", "extension"]);
+      const unstable = page.locator("[data-motion='C4-C5']");
+      assert.match(await unstable.innerText(), /4\.6\smm[\s\S]*14\.2°[\s\S]*Unstable/);
+      assert.deepEqual(await unstable.locator("[data-bar]").evaluateAll((all) => all.map((b) => b.getAttribute("data-side"))), ["beyond", "beyond"]);
+      assert.match(await page.locator("[data-motion='C6-C7']").innerText(), /withheld: C7 is hidden/);
+      assert.match(await page.locator("[data-language=en]").innerText(), /Dynamic instability/);
+      assert.match(await page.locator("[lang='zh-Hans']").innerText(), /动态不稳/);
+      assert.match(await page.locator(".others").innerText(), /Flexion a later film has taken its place/);
+      await page.locator("[data-place=extension]").getByRole("link", { name: "Open" }).click();
+      await detailOf(page, 2).waitFor();
+      await voice.say("study/st-0", study({ films: [], dynamic: null, missing: ["flexion", "extension"] }), true);
+      await page.goBack();
+      await page.locator("[data-dynamic=none]").getByText("still missing: flexion, extension").waitFor();
+      await voice.say("study/st-0", "", true);
+      await page.getByText("No such study").waitFor();
+    }));
+
+  test("repeat statistics and the appliances’ health have a place each", () =>
+    opened([report(1)], async (page) => {
+      await voice.say("rejects", rejects(), true);
+      await voice.say("health", health({ temperatures: [{ sensor: "cpu", celsius: 96 }] }), true);
+      await voice.say("info", info(), true);
+      await page.getByRole("link", { name: "Repeats" }).click();
+      assert.match(await page.locator("[data-rejects=room-1]").innerText(), /Today\s+5\.0\s%[\s\S]*This month\s+6\.6\s%[\s\S]*Positioning\s+9/);
+      await page.getByRole("link", { name: "Appliances" }).click();
+      const card = page.locator("[data-appliance-card=room-1]");
+      assert.match(await card.innerText(), /Film to report\s+1\.09 s\s+99 % within 1\.61 s[\s\S]*Disk free\s+41\sGB[\s\S]*Version 0\.1\.0, cpu fp32/);
+      assert.match(await card.locator(".trouble-tile").innerText(), /Hottest[\s\S]*96/);
+    }));
+
+  test("several rooms stand in one list, each can be looked at alone, and a gap is told", async () => {
+    const there = async (page: Page): Promise<void> => {
+      await voice.say("report", report(1));
+      await voice.say("report", report(2, { device: "room-2", report_id: "r2-2", seq: 2 }), false, "room-2");
+      await page.locator("[data-report='r2-2']").waitFor();
+      assert.equal(await rows(page).count(), 2);
+      await page.getByRole("navigation", { name: "Rooms" }).getByRole("link", { name: "room-2" }).click();
+      await page.locator("[data-report='r-000001']").waitFor({ state: "detached" });
+      assert.equal(await rows(page).count(), 1);
+      await voice.say("report", report(5, { device: "room-2", report_id: "r2-5", seq: 5 }), false, "room-2");
+      assert.match(await page.locator("[data-gap=room-2]").innerText(), /2 reports of room-2 were published while this page was cut off/);
+      await voice.say("report", report(3, { device: "room-2", report_id: "r2-3", seq: 3 }), false, "room-2");
+      await voice.say("report", report(4, { device: "room-2", report_id: "r2-4", seq: 4 }), false, "room-2");
+      await page.locator("[data-gap=room-2]").waitFor({ state: "detached" });
+      await page.getByRole("link", { name: "All rooms" }).click();
+      assert.equal(await rows(page).count(), 5);
+    };
+    await opened([], there, 5, ["room-1", "+"]);
+  });
+
+  test("light and dark can be chosen, and the choice is remembered", () =>
+    opened([report(1)], async (page) => {
+      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const light = await ground();
+      await page.getByRole("button", { name: /^Colours/ }).click();
+      assert.equal(await ground(), light);
+      await page.getByRole("button", { name: /^Colours: light/ }).click();
+      const dark = await ground();
+      assert.notEqual(dark, light);
+      await page.reload();
+      await rows(page).first().waitFor();
+      assert.equal(await ground(), dark);
+    }));
 });
 
 describe("the page", () => {
@@ -251,11 +406,12 @@ describe("the page", () => {
     });
   });
 
-  test("shows what the appliance tells of itself", () =>
+  test("shows everything that the appliance tells of itself", () =>
     opened([report(1)], async (page) => {
       await voice.say("info", { schema: "sagitta.info/1", version: "0.1.0", models: [{ role: "detector", sha256: "ab12" }] }, true);
       await voice.say("health", { schema: "sagitta.health/1", outbox: { waiting: 3 }, temperatures: [{ sensor: "cpu", celsius: 41.5 }] }, true);
-      await page.getByText("The appliance room-1, version 0.1.0").click();
+      await page.getByRole("link", { name: "Appliances" }).click();
+      await page.getByText("Everything it tells").click();
       assert.match(await page.locator(".appliance").innerText(), /outbox waiting\s+3\s+temperatures 1 sensor\s+cpu\s+temperatures 1 celsius\s+41\.5[\s\S]*models 1 role\s+detector/);
     }));
 

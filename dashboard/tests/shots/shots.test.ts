@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import type { Browser } from "playwright-core";
 
-import { decision, fault, measurements, morning, notANeck, rejects, repeat, report, review, status, withheld } from "../support/fixtures.ts";
+import { decision, fault, health, info, measurements, morning, notANeck, rejects, repeat, report, review, status, study, withheld } from "../support/fixtures.ts";
 import { drawFilm } from "../support/film.ts";
 import { Appliance, Mosquitto, Voice, launchChromium } from "../support/processes.ts";
 
@@ -25,6 +25,12 @@ test("pictures", async () => {
       await voice.say("fault", fault("2025-03-04/CR2001.dcm"));
     });
     await voice.say("rejects", rejects(), true);
+    await voice.say("health", health(), true);
+    await voice.say("info", info(), true);
+    await voice.say("study/st-0", study(), true);
+    await scene(browser, broker, "study", [report(0), report(1), review(2)], film, ["desk", "phone"], async () => {}, "#/study/st-0");
+    await scene(browser, broker, "statistics", [report(0)], film, ["desk"], async () => {}, "#/statistics");
+    await scene(browser, broker, "appliances", [report(0)], film, ["desk", "wall"], async () => {}, "#/appliances");
     await scene(browser, broker, "decided", [...morning(), repeat(30, { decision: decision("repeat", "positioning") })], film, ["desk", "phone"]);
     await scene(browser, broker, "repeat", [...morning(), repeat(30)], film, ["desk", "phone"]);
     await scene(browser, broker, "review", [...morning(), review(31)], film, ["desk"]);
@@ -51,18 +57,18 @@ test("pictures", async () => {
 
 async function scene(
   browser: Browser, broker: Mosquitto, name: string, reports: Record<string, unknown>[], film: Buffer | null,
-  sizes: readonly (keyof typeof SIZES)[], then: () => Promise<void> = async () => {},
+  sizes: readonly (keyof typeof SIZES)[], then: () => Promise<void> = async () => {}, hash = "#/",
 ): Promise<void> {
   const appliance = await Appliance.start(broker);
   appliance.reports = reports;
-  if (film !== null) reports.forEach((report) => appliance.overlays.set(String(report["report_id"]), film));
+  if (film !== null) reports.forEach((report) => appliance.films.set(String(report["report_id"]), film));
   try {
     const pages = [];
     for (const colorScheme of ["light", "dark"] as const) {
       for (const size of sizes) {
         const [width, height] = SIZES[size];
         const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-        await page.goto(appliance.url);
+        await page.goto(`${appliance.url}/${hash}`);
         await page.locator("[data-link=connected]").waitFor();
         pages.push({ page, path: `shots/${name}-${size}-${colorScheme}.png`, size });
       }
@@ -71,7 +77,7 @@ async function scene(
     for (const { page, path, size } of pages) {
       await page.waitForTimeout(1800);
       await page.screenshot({ path });
-      if (size === "phone" && reports.length > 0) {
+      if (size === "phone" && reports.length > 0 && hash === "#/") {
         await page.locator("a.row").first().click();
         await page.screenshot({ path: path.replace(".png", "-film.png"), fullPage: true });
       } else if (size === "desk" && reports.length > 0) {

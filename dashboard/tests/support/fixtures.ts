@@ -71,7 +71,7 @@ export function report(seq: number, change: Json = {}): Json {
     received_at: received.toISOString(),
     image: { width: 2500, height: 3000, spacing_mm: 0.1431, spacing_source: "pixel_spacing_calibrated" },
     view: { position: "neutral", facing: "left" },
-    landmarks: [{ vertebra: "C3", corner: "antero_superior", x: 1012.4, y: 900.1, sigma_px: 2.2, confidence: 0.97, stage: "global" }],
+    landmarks: landmarks(),
     measurements: measurements(),
     findings: findings(),
     quality: { verdict: "accept", reasons: [], c7_visibility: "full", exposure: { state: "good", exposure_index: 412, deviation_index: 0.3 } },
@@ -175,3 +175,70 @@ export function rejects(): Json {
     month: period(212, 14, 19, [reason("positioning", 9), reason("motion_blur", 4), reason("overexposed", 1)]),
   };
 }
+
+/** A study of one patient: neutral, two flexions of which the later counts, extension; C4–C5 moves too much. */
+export function study(change: Json = {}): Json {
+  const film = (seq: number, position: string, change: Json = {}): Json => ({
+    report_id: `r-${String(seq).padStart(6, "0")}`, position, told_by: "header", header: position, anatomy: "unknown", disagreement: null,
+    status: "current", replaced_by: null, acquired_at: "2025-03-04T10:00:12", received_at: "2025-03-04T09:05:00.000Z", verdict: "accept",
+    c7_visibility: "full", decision: null, ...change,
+  });
+  const change_of = (name: string, level: string, value: number, unit: string, half: number): Json =>
+    ({ name, level, value, unit, ci90: [Math.max(0, value - half), value + half], status: "ok", reason: null });
+  const level = (name: string, slip: number, angle: number, stability: string, certainty: string | null): Json => ({
+    level: name, slip_change: change_of("slip_change", name, slip, "mm", 0.8), angle_change: change_of("angle_change", name, angle, "deg", 2.4), stability, certainty,
+  });
+  return {
+    schema: "sagitta.study/1", study_key: "st-0", device: "room-1", patient: "p-1eef", joined_by: "study_instance_uid",
+    updated_at: "2025-03-04T09:06:00.000Z", expires_at: "2025-03-05T09:06:00.000Z",
+    films: [film(0, "neutral"), film(3, "flexion", { status: "replaced", replaced_by: "r-000001", verdict: "repeat" }), film(1, "flexion"), film(2, "extension", { verdict: "review" })],
+    missing: [],
+    dynamic: {
+      flexion: "r-000001", extension: "r-000002",
+      range_of_motion: { name: "range_of_motion", level: "C2-C7", value: 41.3, unit: "deg", ci90: [36.9, 45.8], status: "ok", reason: null },
+      effort: "sufficient",
+      levels: [
+        level("C2-C3", 0.6, 4.1, "stable", "clear"), level("C3-C4", 1.1, 8.9, "stable", "borderline"), level("C4-C5", 4.6, 14.2, "unstable", "clear"),
+        level("C5-C6", 0.9, 6.2, "insufficient_effort", null),
+        { level: "C6-C7", slip_change: withheld("slip_change", "C6-C7", "mm", "C7 is hidden on the flexion."), angle_change: withheld("angle_change", "C6-C7", "deg", "C7 is hidden on the flexion."), stability: "undetermined", certainty: null },
+      ],
+      thresholds: { slip_mm: 3.5, angle_deg: 11, effort_deg: 5 },
+    },
+    language: "en",
+    summary: ["Dynamic instability at C4–C5: slip changes by 4.6 mm (threshold 3.5 mm), angle by 14.2° (threshold 11°).", "A measuring aid, not a diagnosis."],
+    summaries: {
+      en: ["Dynamic instability at C4–C5: slip changes by 4.6 mm (threshold 3.5 mm), angle by 14.2° (threshold 11°).", "A measuring aid, not a diagnosis."],
+      "zh-Hans": ["C4–C5 动态不稳：滑移变化 4.6 mm（阈值 3.5 mm），角度变化 14.2°（阈值 11°）。", "本结果为测量辅助，不作诊断。"],
+    },
+    notice: NOTICE,
+    ...change,
+  };
+}
+
+/** Six necks' corners on a film of 2500 × 3000 pixels, patient facing left, in the contract's words. */
+export function landmarks(): Json[] {
+  const at = (vertebra: string, corner: string, x: number, y: number): Json => ({ vertebra, corner, x, y, sigma_px: 6, confidence: 0.95, stage: vertebra === "C7" ? "refined" : "global" });
+  return ["C2", "C3", "C4", "C5", "C6", "C7"].flatMap((name, i) => {
+    const [x, y] = [1150 - 12 * (i - 2.5) ** 2 + 60 * i, 760 + i * 290];
+    const tilt = 30 - 14 * i;
+    const corners = [
+      at(name, "antero_superior", x, y + tilt), at(name, "antero_inferior", x - 5, y + 200 + tilt),
+      at(name, "postero_superior", x + 290, y), at(name, "postero_inferior", x + 285, y + 200),
+    ];
+    if (name === "C2") return corners;
+    return [...corners, at(name, "spinolaminar_superior", x + 590, y + 40), at(name, "spinolaminar_inferior", x + 600, y + 180)];
+  });
+}
+
+/** How the appliance is. */
+export const health = (change: Json = {}): Json => ({
+  schema: "sagitta.health/1", at: "2025-03-04T09:12:00.000Z", started_at: "2025-03-04T06:58:00.000Z", films_waiting: 0, reports: 20, faults: 1,
+  passed_over_today: 3, outbox: { waiting: 0, set_aside: 0, bytes: 0, oldest_at: null }, disk_free_bytes: 41_000_000_000,
+  temperatures: [{ sensor: "cpu-thermal", celsius: 51.5 }, { sensor: "gpu-thermal", celsius: 54.2 }],
+  latency_ms: { films: 20, p50: 1090, p90: 1320, p99: 1610 }, last_error: null, ...change,
+});
+
+export const info = (): Json => ({
+  schema: "sagitta.info/1", device: "room-1", version: "0.1.0", revision: "abc1234", provider: "cpu", precision: "fp32",
+  models: [{ role: "detector", sha256: "a".repeat(64) }], schemas: ["sagitta.report/1"], notice: NOTICE,
+});

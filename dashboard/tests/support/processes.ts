@@ -1,8 +1,8 @@
 /** The real things around the page: a mosquitto, a Chromium, and an HTTP server that stands in for the appliance. */
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcp, connect as connectTcp, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -96,15 +96,24 @@ export class Voice {
     return new Voice(await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.tcp}`, { protocolVersion: 5, reconnectPeriod: 200 }));
   }
 
-  async say(topic: string, payload: unknown, retain = false): Promise<void> {
+  async say(topic: string, payload: unknown, retain = false, device = "room-1"): Promise<void> {
     const bytes = Buffer.isBuffer(payload) || typeof payload === "string" ? payload : JSON.stringify(payload);
-    await this.client.publishAsync(`sagitta/room-1/${topic}`, bytes, { qos: 1, retain });
+    await this.client.publishAsync(`sagitta/${device}/${topic}`, bytes, { qos: 1, retain });
   }
 
-  /** The next message on `topic`, read as JSON. */
-  async hear(topic: string): Promise<Record<string, unknown>> {
-    await this.client.subscribeAsync(`sagitta/room-1/${topic}`, { qos: 1 });
-    return new Promise((heard) => this.client.once("message", (_, payload) => heard(JSON.parse(String(payload)) as Record<string, unknown>)));
+  /** Listens on `topic` from now on; what it returns gives the next message, read as JSON. */
+  async listen(topic: string): Promise<() => Promise<Record<string, unknown>>> {
+    const full = `sagitta/room-1/${topic}`;
+    const heard = new Promise<Record<string, unknown>>((done) => {
+      const take = (at: string, payload: Buffer): void => {
+        if (at !== full) return;
+        this.client.off("message", take);
+        done(JSON.parse(String(payload)) as Record<string, unknown>);
+      };
+      this.client.on("message", take);
+    });
+    await this.client.subscribeAsync(full, { qos: 1 });
+    return () => heard;
   }
 
   async close(): Promise<void> {
@@ -112,18 +121,90 @@ export class Voice {
   }
 }
 
+/** The program that the build left, or `SAGITTA`. */
+export function program(): string {
+  const target = process.env["CARGO_TARGET_DIR"] ?? "target";
+  const built = ["release", "debug"].map((profile) => resolve(ROOT, "..", target, profile, "sagitta")).filter(existsSync);
+  const newest = built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+  const found = process.env["SAGITTA"] ?? newest;
+  if (found === undefined) throw new Error("These tests need the program: cargo build --bin sagitta");
+  return found;
+}
+
+/** Runs a verb of the program to its end; what it printed. */
+export function sagitta(...verb: readonly string[]): string {
+  const done = spawnSync(program(), verb, { cwd: resolve(ROOT, ".."), encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`sagitta ${verb.join(" ")} ended with ${done.status}: ${done.stderr}`);
+  return done.stdout;
+}
+
+/** A Debian tool's run; what it printed. */
+export function debian(name: string, ...rest: readonly string[]): string {
+  const done = spawnSync(tool(name, [`/usr/bin/${name}`]), rest, { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`${name} ended with ${done.status}: ${done.stderr}`);
+  return done.stdout;
+}
+
+/** The real `sagitta run` with the contract's few lines of configuration, on a broker that has a TCP listener only for it. */
+export class Service {
+  readonly home = mkdtempSync(join(tmpdir(), "sagitta-ward-"));
+  #child: ChildProcess | null = null;
+
+  private constructor(readonly port: number) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get config(): string {
+    return join(this.home, "sagitta.toml");
+  }
+
+  static async start(broker: Mosquitto, device = "room-1", more = ""): Promise<Service> {
+    const service = new Service(await freePort());
+    mkdirSync(join(service.home, "watch"));
+    writeFileSync(service.config, [
+      "[device]", `id = "${device}"`, "[ingest]", `watch = "${service.home}/watch"`, "[store]", `path = "${service.home}/store"`,
+      "[mqtt]", 'host = "127.0.0.1"', `port = ${broker.tcp}`, "[http]", `listen = "127.0.0.1:${service.port}"`, more, "",
+    ].join("\n"));
+    service.#child = spawn(program(), ["run", "--config", service.config], { cwd: resolve(ROOT, ".."), stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    service.#child.stderr?.on("data", (bytes: Buffer) => { said = (said + String(bytes)).slice(-20_000); });
+    // Models are loaded meanwhile; a busy machine takes its time.
+    for (let attempt = 0; attempt < 600; attempt += 1) {
+      if (service.#child.exitCode !== null) throw new Error(`sagitta run ended with ${service.#child.exitCode}:\n${said}`);
+      const ready = await fetch(`${service.url}/readyz`).then((answer) => answer.ok, () => false);
+      if (ready) return service;
+      await new Promise((wait) => setTimeout(wait, 500));
+    }
+    throw new Error(`sagitta run does not get ready:\n${said}`);
+  }
+
+  /** Puts a film into the watched folder as a modality does: written elsewhere, renamed in. */
+  drop(film: string, name: string): void {
+    const part = join(this.home, "part");
+    copyFileSync(film, part);
+    renameSync(part, join(this.home, "watch", name));
+  }
+
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (child !== null && child.exitCode === null) {
+      const gone = once(child, "exit");
+      child.kill("SIGTERM");
+      await gone;
+    }
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
 /** The real `sagitta demo`: service, broker and page, and six synthetic films one after the other. */
 export class Demo {
   private constructor(readonly child: ChildProcess, readonly url: string) {}
 
-  /** Uses the program that the build left, or `SAGITTA`; resolves when the page has an address. */
+  /** Resolves when the page has an address. */
   static async start(): Promise<Demo> {
-    const target = process.env["CARGO_TARGET_DIR"] ?? "target";
-    const built = ["release", "debug"].map((profile) => resolve(ROOT, "..", target, profile, "sagitta")).filter(existsSync);
-    const newest = built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
-    const program = process.env["SAGITTA"] ?? newest;
-    if (program === undefined) throw new Error("These tests need the program: cargo build --bin sagitta");
-    const child = spawn(program, ["demo", "--http", "127.0.0.1:0"], { cwd: resolve(ROOT, ".."), stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(program(), ["demo", "--http", "127.0.0.1:0"], { cwd: resolve(ROOT, ".."), stdio: ["ignore", "pipe", "inherit"] });
     let said = "";
     return new Promise((ready, failed) => {
       child.stdout.on("data", (bytes: Buffer) => {
@@ -149,6 +230,7 @@ export class Appliance {
   /** The films it remembers. */
   reports: Record<string, unknown>[] = [];
   overlays = new Map<string, Buffer>();
+  films = new Map<string, Buffer>();
   readonly #server: Server;
 
   private constructor(server: Server, readonly port: number) {
@@ -159,7 +241,7 @@ export class Appliance {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  static async start(broker: { readonly ws: number; readonly protocol?: 4 | 5 } | null): Promise<Appliance> {
+  static async start(broker: { readonly ws: number; readonly protocol?: 4 | 5 } | null, devices: readonly string[] = ["room-1"]): Promise<Appliance> {
     const policy = contentSecurityPolicy();
     const server = createServer((request, response) => {
       const url = new URL(request.url ?? "/", "http://localhost");
@@ -168,16 +250,19 @@ export class Appliance {
       const send = (code: number, type: string, body: Buffer | string): void => {
         response.writeHead(code, { "content-type": type }).end(body);
       };
-      const overlay = url.pathname.match(/^\/api\/reports\/([^/]+)\/overlay$/)?.[1];
+      const [, id, what] = url.pathname.match(/^\/api\/reports\/([^/]+)\/(overlay|film)$/) ?? [];
       if (url.pathname === "/api/config") {
         const config = broker === null ? null : { port: broker.ws, path: "/mqtt", protocol: broker.protocol ?? 5 };
-        send(200, "application/json", JSON.stringify({ version: "0.1.0", prefix: "sagitta", devices: ["room-1"], broker: config }));
+        send(200, "application/json", JSON.stringify({ version: "0.1.0", prefix: "sagitta", devices, broker: config }));
       } else if (url.pathname === "/api/reports") {
         send(200, "application/json", JSON.stringify(appliance.#page(url.searchParams)));
-      } else if (overlay !== undefined) {
-        const image = appliance.overlays.get(decodeURIComponent(overlay));
+      } else if (id !== undefined) {
+        const image = (what === "film" ? appliance.films : appliance.overlays).get(decodeURIComponent(id));
         if (image === undefined) send(404, "application/json", '{"error":"no such overlay"}');
         else send(200, "image/jpeg", image);
+      } else if (url.pathname.startsWith("/api/reports/")) {
+        const report = appliance.reports.find((report) => url.pathname.endsWith(`/${String(report["report_id"])}`));
+        send(report === undefined ? 404 : 200, "application/json", JSON.stringify(report ?? { error: "no such report" }));
       } else {
         sendFile(url.pathname, send);
       }

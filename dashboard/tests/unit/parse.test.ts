@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import type { Measurement, Report } from "../../src/contract.ts";
 import { leaves, parseConfig, parseFault, parseHealth, parseReport, parseStatus, parseStudy } from "../../src/parse.ts";
-import { fault, report, status } from "../support/fixtures.ts";
+import { fault, report, status, study } from "../support/fixtures.ts";
 
 function read(value: unknown): Report {
   const result = parseReport(value);
@@ -97,7 +97,13 @@ test("status, fault, health and study are read", () => {
   assert.equal(parseFault(fault("a/b.dcm"))?.code, "truncated");
   assert.equal(parseFault("x"), null);
   assert.equal(parseHealth({ passed_over_today: 4 })?.passed_over_today, 4);
-  assert.deepEqual(parseStudy("k", { summary: "One.", missing: ["extension"] }), { study_key: "k", summary: ["One."], missing: ["extension"] });
+  const old = parseStudy("k", { summary: "One.", missing: ["extension"] });
+  assert.deepEqual([old?.summary, old?.summaries, old?.missing, old?.films, old?.dynamic], [["One."], [["en", ["One."]]], ["extension"], [], null]);
+  const whole = parseStudy("k", study());
+  assert.deepEqual(whole?.films.map((film) => [film.position, film.status]), [["neutral", "current"], ["flexion", "replaced"], ["flexion", "current"], ["extension", "current"]]);
+  assert.deepEqual(whole?.dynamic?.levels.map((motion) => motion.stability), ["stable", "stable", "unstable", "insufficient_effort", "undetermined"]);
+  assert.equal(whole?.dynamic?.levels[4]?.slip_change?.value, null, "what is withheld carries no number");
+  assert.deepEqual(whole?.summaries.map(([language]) => language), ["en", "zh-Hans"]);
 });
 
 test("leaves show what is there, to a limit", () => {

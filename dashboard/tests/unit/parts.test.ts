@@ -5,7 +5,7 @@ import { eventOf, eventsOfPage } from "../../src/feed.ts";
 import { ago, brief, decimal, duration, fileName, moment, quantity, range } from "../../src/format.ts";
 import { brokerUrl } from "../../src/link.ts";
 import { MAX_BYTES, MAX_OVERLAYS, Overlays } from "../../src/overlays.ts";
-import { hrefOf, routeOf } from "../../src/route.ts";
+import { hrefOf, hrefOfRoom, hrefOfStudy, routeOf } from "../../src/route.ts";
 import { requestTopic, subjectOf, subscriptions } from "../../src/topics.ts";
 import { report } from "../support/fixtures.ts";
 
@@ -63,15 +63,19 @@ test("topics of others mean nothing", () => {
 
 test("the broker's address follows the page's host unless a whole address is given", () => {
   const broker = { url: null, port: 9001, path: "/mqtt", protocol: 5 } as const;
-  assert.equal(brokerUrl(broker, { protocol: "http:", hostname: "ward.example" }), "ws://ward.example:9001/mqtt");
-  assert.equal(brokerUrl(broker, { protocol: "https:", hostname: "[::1]" }), "wss://[::1]:9001/mqtt");
-  assert.equal(brokerUrl({ ...broker, url: "wss://b.example/ws" }, { protocol: "http:", hostname: "x" }), "wss://b.example/ws");
+  assert.equal(brokerUrl(broker, { protocol: "http:", hostname: "ward.example", host: "ward.example:8080" }), "ws://ward.example:9001/mqtt");
+  assert.equal(brokerUrl(broker, { protocol: "https:", hostname: "[::1]", host: "[::1]" }), "wss://[::1]:9001/mqtt");
+  assert.equal(brokerUrl({ ...broker, url: "wss://b.example/ws" }, { protocol: "http:", hostname: "x", host: "x" }), "wss://b.example/ws");
+  const here = { ...broker, port: null, path: "/api/mqtt" };
+  assert.equal(brokerUrl(here, { protocol: "https:", hostname: "ward.example", host: "ward.example:8443" }), "wss://ward.example:8443/api/mqtt");
 });
 
 test("a film's address survives the address bar, and a broken one shows the newest", () => {
   const key = "room 1/r-ü?#%";
-  assert.deepEqual(routeOf(hrefOf(key)), { key });
-  for (const hash of ["", "#/", "#/film/", "#/film/%E0%A4%A", "#film"]) assert.equal(routeOf(hash), null);
+  assert.deepEqual(routeOf(hrefOf(key)), { view: "film", key });
+  assert.deepEqual(routeOf(hrefOfStudy(key)), { view: "study", key });
+  assert.deepEqual(routeOf(hrefOfRoom("room 2")), { view: "live", room: "room 2" });
+  for (const hash of ["", "#/", "#/film/", "#/film/%E0%A4%A", "#film", "#/study/", "#/nothing"]) assert.deepEqual(routeOf(hash), { view: "live", room: null });
 });
 
 function fakeUrls(): { made: string[]; revoked: string[]; createObjectURL(b: Blob): string; revokeObjectURL(u: string): void } {

@@ -18,7 +18,7 @@ fn credential(path: &Path, problem: impl Into<String>) -> PublishError {
 }
 
 /// The TLS configuration: ring's algorithms, TLS 1.2 and 1.3, the broker's name checked against its certificate.
-pub(super) fn tls(settings: &Tls) -> Result<ClientConfig, PublishError> {
+pub(in crate::publish) fn tls(settings: &Tls) -> Result<ClientConfig, PublishError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -57,7 +57,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PublishErro
 }
 
 /// The password of `login`; empty without a file.
-pub(super) fn password(login: &Login) -> Result<String, PublishError> {
+pub(in crate::publish) fn password(login: &Login) -> Result<String, PublishError> {
     let Some(path) = &login.password_file else { return Ok(String::new()) };
     let unreadable = |error: std::io::Error| credential(path, format!("the password cannot be read: {error}"));
     if fs::metadata(path).map_err(unreadable)?.len() > MAX_PASSWORD {

@@ -273,7 +273,7 @@ impl Driver {
             retain: true,
             content_type: wire::JSON,
             expiry: match what {
-                Retained::Info => None,
+                Retained::Discovery | Retained::Info => None,
                 Retained::Health => Some(HEALTH_EXPIRY),
                 Retained::Rejects => None,
                 Retained::Status => Some(STATUS_EXPIRY),

@@ -9,7 +9,8 @@
 //! wrong. If the thread's runtime cannot start, [`spawn`] says so. If the handle is dropped without [`Handle::stop`],
 //! the connection is dropped too, and the broker publishes the last will.
 
-mod credentials;
+pub(super) mod credentials;
+pub mod discovery;
 mod driver;
 mod link;
 pub mod requests;
@@ -83,9 +84,21 @@ pub fn check(settings: &Settings) -> Result<Topics, PublishError> {
     if !(MIN_KEEP_ALIVE..=MAX_KEEP_ALIVE).contains(&settings.keep_alive) {
         return Err(PublishError::KeepAlive(settings.keep_alive));
     }
-    let topics = Topics::new(&settings.prefix, &settings.device)?;
+    let topics = topics(settings)?;
     link::options(settings, &topics, &[])?;
     Ok(topics)
+}
+
+/// The topics that `settings` mean.
+///
+/// # Errors
+/// A prefix or a device that no topic may hold.
+pub fn topics(settings: &Settings) -> Result<Topics, PublishError> {
+    let topics = Topics::new(&settings.prefix, &settings.device)?;
+    Ok(match &settings.discovery {
+        None => topics,
+        Some(prefix) => topics.announced_below(prefix)?,
+    })
 }
 
 /// Starts the publisher on a thread of its own. Spawn it before the first film is recorded: what stands in the outbox
@@ -131,6 +144,11 @@ impl Handle {
     /// Publishes what [`wire::info`] made.
     pub fn set_info(&self, payload: Vec<u8>) {
         self.wishes.send_modify(|wishes| wishes.announce(Retained::Info, payload));
+    }
+
+    /// Publishes what [`wire::discovery`] made.
+    pub fn set_discovery(&self, payload: Vec<u8>) {
+        self.wishes.send_modify(|wishes| wishes.announce(Retained::Discovery, payload));
     }
 
     /// Publishes what [`wire::health`] made.

@@ -9,6 +9,7 @@
 //! - A value that is not known is `null`, never 0 and never left out.
 
 mod device;
+mod discovery;
 mod fault;
 mod names;
 mod recall;
@@ -29,6 +30,7 @@ pub use device::{
     Facts, Health, Info, LastError, Latency, Model, OutboxHealth, Status, StatusState, Temperature, health, info,
     status,
 };
+pub use discovery::discovery;
 pub use fault::{Fault, fault};
 pub use rejects::{Agreement, ExposureStatistics, Period, ReasonCount, Rejects, rejects};
 pub use repeat::{

@@ -1,0 +1,234 @@
+//! What the page and `/metrics` may ask of the service.
+//!
+//! The page is served before the models are loaded, so that `/readyz` says "not ready" meanwhile instead of nothing; what is
+//! only known later comes in through [`Later`].
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::watch;
+
+use crate::domain::report::{EngineFacts, ReportId};
+use crate::ingest::Backlog;
+use crate::ledger::{Ledger, ReportRow};
+use crate::publish::{self, mqtt, wire};
+use crate::serve::{self, Kind, Metric, Sample};
+
+use super::pictures::{Picture, Pictures};
+use super::settings::Settings;
+use super::standing::{self, Standing};
+
+/// What is known once the models are loaded and the folder is watched.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Later {
+    /// What computes.
+    pub(super) engine: Arc<OnceLock<EngineFacts>>,
+    /// Films that wait.
+    pub(super) backlog: Arc<OnceLock<Backlog>>,
+}
+
+/// Everything a question may need.
+struct Known {
+    ledger: Ledger,
+    standing: watch::Receiver<Standing>,
+    link: watch::Receiver<mqtt::Link>,
+    store: PathBuf,
+    later: Later,
+}
+
+/// What the page and `/metrics` may ask.
+pub(super) fn source(
+    settings: &Settings,
+    ledger: &Ledger,
+    pictures: &Pictures,
+    standing: &watch::Receiver<Standing>,
+    link: watch::Receiver<mqtt::Link>,
+    later: Later,
+) -> serve::Source {
+    let (listing, finding) = (ledger.clone(), ledger.clone());
+    let (drawn, bare) = (pictures.clone(), pictures.clone());
+    let ready = standing.clone();
+    let known =
+        Known { ledger: ledger.clone(), standing: standing.clone(), link, store: settings.store.clone(), later };
+    serve::Source {
+        reports: Box::new(move |before, limit| Ok(listing.reports(before, limit)?.iter().filter_map(stored).collect())),
+        report: Box::new(move |id| Ok(finding.report(&ReportId(id.to_owned()))?.as_ref().and_then(stored))),
+        overlay: Box::new(move |id| Ok(drawn.get(id, Picture::Overlay)?)),
+        film: Box::new(move |id| Ok(bare.get(id, Picture::Film)?)),
+        broker: dial(settings),
+        readiness: Box::new(move || match ready.borrow().status() {
+            (wire::StatusState::Online, _) => serve::Readiness::Ready,
+            (_, detail) => serve::Readiness::NotReady(detail.unwrap_or("starting").to_owned()),
+        }),
+        metrics: Box::new(move || metrics(&known)),
+    }
+}
+
+/// The page's way to the broker, where it has none of its own.
+fn dial(settings: &Settings) -> Option<Box<serve::Dial>> {
+    let here = settings.page.broker.as_ref().is_some_and(|broker| broker.address == serve::BrokerAddress::Here);
+    let (broker, login) = (settings.publish.clone(), settings.page_login.clone());
+    here.then(|| -> Box<serve::Dial> {
+        Box::new(move || {
+            let (broker, login) = (broker.clone(), login.clone());
+            Box::pin(async move { publish::relay::dial(&broker, login.as_ref()).await })
+        })
+    })
+}
+
+fn stored(row: &ReportRow) -> Option<serve::Stored> {
+    let json = wire::deliver(&row.payload, row.seq, false, row.decision.as_ref())?;
+    Some(serve::Stored { seq: row.seq, json })
+}
+
+fn metrics(known: &Known) -> Vec<Metric> {
+    let standing = known.standing.borrow().clone();
+    let link = known.link.borrow().clone();
+    let mut metrics = work(&standing);
+    metrics.extend(queues(known));
+    metrics.extend(broker(&link));
+    if let Some(engine) = known.later.engine.get() {
+        let labels = vec![("provider", engine.provider.clone()), ("precision", engine.precision.clone())];
+        let help = "Always 1; the labels tell what computes.";
+        let samples = vec![Sample::new(labels, 1.0)];
+        metrics.push(Metric { name: "sagitta_engine_info", help, kind: Kind::Gauge, samples });
+    }
+    metrics
+}
+
+/// What has been done since the start.
+fn work(standing: &Standing) -> Vec<Metric> {
+    let by = |label: &'static str, counts: &std::collections::BTreeMap<&'static str, u64>| {
+        counts.iter().map(|(word, n)| Sample::new(vec![(label, (*word).to_owned())], *n as f64)).collect::<Vec<_>>()
+    };
+    let metric = |name, help, kind, samples| Metric { name, help, kind, samples };
+    let stages = standing.stages.iter().flat_map(|(stage, times)| times.samples(("stage", stage))).collect();
+    let mut all = vec![
+        Metric::single(
+            "sagitta_reports_total",
+            "Films measured since the start.",
+            Kind::Counter,
+            standing.reports() as f64,
+        ),
+        metric(
+            "sagitta_verdicts_total",
+            "Films measured since the start, by verdict.",
+            Kind::Counter,
+            by("verdict", &standing.verdicts),
+        ),
+        metric(
+            "sagitta_faults_total",
+            "Files that could not be measured since the start, by code.",
+            Kind::Counter,
+            by("code", &standing.faults),
+        ),
+        Metric::single(
+            "sagitta_passed_over_total",
+            "Films that are no lateral neck since the start.",
+            Kind::Counter,
+            standing.passed_over as f64,
+        ),
+        metric(
+            "sagitta_stage_seconds",
+            "How long each stage of a film took; total: from file complete to report.",
+            Kind::Histogram,
+            stages,
+        ),
+    ];
+    // A metric without a number yet is left out, as Prometheus wishes.
+    all.retain(|metric| !metric.samples.is_empty());
+    all
+}
+
+/// What waits, and what room there is.
+fn queues(known: &Known) -> Vec<Metric> {
+    let gauge = |name, help, value| Metric::single(name, help, Kind::Gauge, value);
+    let mut all = Vec::new();
+    if let Some(backlog) = known.later.backlog.get() {
+        all.push(gauge(
+            "sagitta_films_waiting",
+            "Films that have landed and are not measured yet.",
+            backlog.files() as f64,
+        ));
+    }
+    if let Ok(room) = known.ledger.room() {
+        all.push(gauge("sagitta_outbox_messages", "Messages that wait for the broker.", room.waiting as f64));
+        all.push(gauge(
+            "sagitta_outbox_set_aside",
+            "Of these, messages that the broker has refused.",
+            room.set_aside as f64,
+        ));
+        all.push(gauge("sagitta_outbox_bytes", "Bytes of the messages that wait for the broker.", room.bytes as f64));
+    }
+    if let Some(free) = standing::disk_free(&known.store) {
+        all.push(gauge("sagitta_disk_free_bytes", "Bytes free where the ledger lies.", free as f64));
+    }
+    let sensors: Vec<_> = standing::temperatures()
+        .into_iter()
+        .map(|(name, celsius)| Sample::new(vec![("sensor", name)], celsius))
+        .collect();
+    if !sensors.is_empty() {
+        let help = "What the system's sensors tell.";
+        all.push(Metric { name: "sagitta_temperature_celsius", help, kind: Kind::Gauge, samples: sensors });
+    }
+    all
+}
+
+/// How the connection to the broker is.
+fn broker(link: &mqtt::Link) -> Vec<Metric> {
+    let mut all = vec![
+        Metric::single(
+            "sagitta_mqtt_connected",
+            "1 while a connection to the broker stands, else 0.",
+            Kind::Gauge,
+            f64::from(u8::from(link.connected)),
+        ),
+        Metric::single(
+            "sagitta_mqtt_delivered_total",
+            "Messages that the broker has acknowledged since the start.",
+            Kind::Counter,
+            link.delivered as f64,
+        ),
+        Metric::single(
+            "sagitta_mqtt_refused_total",
+            "Messages that the broker has refused since the start.",
+            Kind::Counter,
+            link.refused as f64,
+        ),
+    ];
+    if let Some(latency) = wire::Latency::of(link.latencies.iter().copied()) {
+        let sample = |quantile: &str, ms: u64| Sample::new(vec![("quantile", quantile.to_owned())], ms as f64 / 1000.0);
+        all.push(Metric {
+            name: "sagitta_delivery_seconds",
+            help: "From file complete to the broker's acknowledgement, over the last films that were not late.",
+            kind: Kind::Summary,
+            samples: vec![sample("0.5", latency.p50), sample("0.9", latency.p90), sample("0.99", latency.p99)],
+        });
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::fault::FaultCode;
+    use crate::domain::report::{Timing, Verdict};
+
+    #[test]
+    fn what_was_done_is_told_by_verdict_code_and_stage() {
+        let mut standing = Standing::default();
+        assert!(work(&standing).iter().all(|metric| !metric.samples.is_empty()));
+        standing.recorded(&standing::Tally::Report(Verdict::Repeat), false);
+        standing.recorded(&standing::Tally::Fault(FaultCode::Unreadable), false);
+        standing.timed(Timing { detect: Duration::from_millis(300), ..Timing::default() });
+        let told = work(&standing);
+        let find = |name: &str| told.iter().find(|metric| metric.name == name).unwrap();
+        assert_eq!(find("sagitta_verdicts_total").samples, [Sample::new(vec![("verdict", "repeat".into())], 1.0)]);
+        assert_eq!(find("sagitta_faults_total").samples[0].labels[0].0, "code");
+        let stages = &find("sagitta_stage_seconds").samples;
+        let count = |stage: &str| stages.iter().filter(|s| s.ending == "_count" && s.labels[0].1 == stage).count();
+        assert_eq!(["settle", "decode", "detect", "measure", "total"].map(count), [1; 5]);
+    }
+}
