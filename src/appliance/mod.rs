@@ -15,25 +15,24 @@
 //! delivers what is due and says `offline`. Whatever is not done by then is found again after the next start.
 
 mod films;
+pub mod models;
 mod pictures;
 mod rejects;
 mod settings;
 mod standing;
+pub mod workshop;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use chrono::Utc;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::detect::Detector;
 use crate::domain::anatomy::Vertebra;
-use crate::domain::radiograph::GrayImage;
 use crate::inference::engine::Engine;
 use crate::inference::manifest::{Manifest, Model};
-use crate::inference::onnx::Runtime;
 use crate::ledger::Ledger;
 use crate::pipeline::Pipeline;
 use crate::publish::{mqtt, wire};
@@ -49,15 +48,14 @@ use standing::Standing;
 const DRAIN: Duration = Duration::from_secs(20);
 /// The pause between two messages on `health`.
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
-/// Side of the blank film that warms the models up.
-const WARM_UP_SIDE: usize = 512;
 
 /// What `sagitta --version` says, and `info`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The git revision it was built from.
 pub const REVISION: &str = env!("SAGITTA_REVISION");
 
-/// Loads the models and runs them once, so that the first film is as fast as the hundredth.
+/// Loads the models and runs them once, so that the first film is as fast as the hundredth. Builds engines where they are
+/// missing; what does not run as it should is told in the log.
 ///
 /// # Errors
 /// A missing library, a model that is not the manifest's, or a provider that fails; each says what to do.
@@ -70,14 +68,13 @@ pub fn detector(settings: &Settings) -> anyhow::Result<Detector> {
 /// # Errors
 /// As [`detector`].
 pub fn detector_of(manifest: Manifest, settings: &Settings) -> anyhow::Result<Detector> {
-    let runtime = Runtime::load(settings.inference.library.as_deref())?;
-    let mut detector =
-        assembled(manifest, |model| Ok(Box::new(runtime.engine(model, &settings.inference)?) as Box<dyn Engine>))?;
-    let blank = GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE, vec![0; WARM_UP_SIDE * WARM_UP_SIDE]);
-    if let Some(blank) = blank {
-        detector.detect(&blank).context("the models failed on a blank film")?;
-    }
-    Ok(detector)
+    let trouble: models::Trouble = Arc::new(|role, why| {
+        if let Some(why) = why {
+            tracing::warn!(role, why, "a model does not run as it should");
+        }
+    });
+    let told = |news| tracing::info!(?news, "engines");
+    Ok(models::load(&manifest, settings, &told, &trouble)?.detector)
 }
 
 /// The hierarchy of `manifest`, each model run by what `engine` makes of it.

@@ -4,12 +4,14 @@
 
 mod check_config;
 mod demo;
+mod engines;
 mod evaluate;
 mod measure;
 mod outbox;
 mod phantom;
 mod rejects;
 mod run;
+mod self_test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +50,10 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Build, list, verify and prune TensorRT engines
+    Engines(engines::Arguments),
+    /// Compare what the models say of golden films with what they must say
+    SelfTest(self_test::Arguments),
     /// Write synthetic films with their truth; the same seed gives the same bytes
     Phantom(phantom::Arguments),
     /// Tell how many films are repeated, why and by whom, and whether verdict and radiographer agree
@@ -65,6 +71,8 @@ pub fn main() -> ExitCode {
         Verb::Evaluate(arguments) => evaluate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::CheckConfig { config } => Ok(check_config::run(config.as_deref())),
+        Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::SelfTest(arguments) => self_test::run(&arguments),
         Verb::Phantom(arguments) => phantom::run(&arguments),
         Verb::Rejects(arguments) => rejects::run(&arguments),
         Verb::Outbox(arguments) => outbox::run(&arguments),
