@@ -10,6 +10,7 @@
 //! cannot be kept, the service does not start and says why.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -22,8 +23,9 @@ use crate::inference::guard::{Guarded, Told, Way};
 use crate::inference::machine::Machine;
 use crate::inference::manifest::{Manifest, Model};
 use crate::inference::onnx::{self, Provider, Runtime};
-use crate::inference::passport::{Passport, Precision};
+use crate::inference::passport::{Gate, Passport, Precision};
 use crate::inference::shelf::{Found, Shelf};
+use crate::publish::wire;
 
 use super::assembled;
 use super::settings::Settings;
@@ -43,6 +45,8 @@ pub struct Loaded {
     pub detector: Detector,
     /// Of the engines in use.
     pub passports: Vec<Passport>,
+    /// Where the models lie.
+    pub folder: PathBuf,
 }
 
 /// How one model may be run.
@@ -102,7 +106,7 @@ pub fn load_with(
     if let Some(blank) = blank {
         detector.detect(&blank).context("the models failed on a blank film")?;
     }
-    Ok(Loaded { detector, passports })
+    Ok(Loaded { detector, passports, folder: settings.models.clone() })
 }
 
 fn ways(
@@ -218,4 +222,22 @@ fn device() -> anyhow::Result<()> {
         bail!("{} has {} MiB free, the models need {}", found.name, free >> 20, DEVICE_ROOM >> 20);
     }
     Ok(())
+}
+
+/// What `info` says of an engine.
+pub(super) fn told(passport: &Passport) -> wire::EnginePassport {
+    let (machine, gate) = (&passport.machine, passport.gate.as_ref());
+    let pixels = |of: fn(&Gate) -> f64| gate.and_then(|gate| wire::Number::new(of(gate), 3));
+    wire::EnginePassport {
+        role: passport.role.clone(),
+        precision: passport.recipe.precision.to_string(),
+        built_at: passport.built_at.clone(),
+        device: machine.device.clone(),
+        tensorrt: machine.tensorrt.clone(),
+        cuda: machine.cuda.clone(),
+        driver: machine.driver.clone().or_else(|| machine.jetson_linux.clone()),
+        onnxruntime: machine.onnxruntime.clone(),
+        landmark_mean_px: pixels(|gate| gate.landmark_mean_px),
+        landmark_max_px: pixels(|gate| gate.landmark_max_px),
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::bundle::Sets;
 use crate::config::{self, Config, Provider};
 use crate::inference::guard::Patience;
 use crate::inference::onnx;
@@ -80,7 +81,7 @@ impl Settings {
             fallback: config.inference.fallback.iter().map(|name| provider(*name)).collect(),
             patience: Patience { deadline: config.inference.deadline, ..Patience::default() },
             self_test: config.inference.self_test,
-            models: models_folder(config.inference.models.as_deref()),
+            models: models_in_use(config.inference.models.as_deref(), &config.store.path),
             store: config.store.path.clone(),
             ledger: ledger::Limits {
                 reports_kept: count(config.store.reports_kept),
@@ -194,6 +195,19 @@ fn publish(config: &Config) -> publish::Settings {
             password_file: login.password_file.clone(),
         }),
         studies: Some(studies(config).context),
+    }
+}
+
+/// The folder with `manifest.toml`: the one named, else the set that was installed into `store`, else as [`models_folder`].
+fn models_in_use(named: Option<&Path>, store: &Path) -> PathBuf {
+    let installed = named.is_none().then(|| Sets::below(store).current());
+    match installed {
+        Some(Ok(Some(folder))) => folder,
+        Some(Err(error)) => {
+            tracing::error!(%error, "which models were installed cannot be read; those of the program are used");
+            models_folder(None)
+        }
+        Some(Ok(None)) | None => models_folder(named),
     }
 }
 

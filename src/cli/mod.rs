@@ -7,6 +7,7 @@ mod demo;
 mod engines;
 mod evaluate;
 mod measure;
+mod models;
 mod outbox;
 mod phantom;
 mod rejects;
@@ -52,6 +53,8 @@ enum Verb {
     },
     /// Build, list, verify and prune TensorRT engines
     Engines(engines::Arguments),
+    /// Install models from a signed bundle, or go back to those before
+    Models(models::Arguments),
     /// Compare what the models say of golden films with what they must say
     SelfTest(self_test::Arguments),
     /// Write synthetic films with their truth; the same seed gives the same bytes
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::CheckConfig { config } => Ok(check_config::run(config.as_deref())),
         Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::Models(arguments) => models::run(&arguments),
         Verb::SelfTest(arguments) => self_test::run(&arguments),
         Verb::Phantom(arguments) => phantom::run(&arguments),
         Verb::Rejects(arguments) => rejects::run(&arguments),

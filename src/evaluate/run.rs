@@ -108,6 +108,7 @@ fn measure(pipeline: &mut Pipeline, arrival: &Arrival, bytes: &[u8]) -> Result<B
     match catch_unwind(AssertUnwindSafe(|| pipeline.process(arrival, bytes))).map_err(stumbled)? {
         Outcome::Measured(report, _) | Outcome::PassedOver(report) => Ok(report),
         Outcome::Fault(fault) => Err(Trouble::new(&*arrival.file, format!("{} ({})", fault.reason, fault.code.name()))),
+        Outcome::Stalled(why) => Err(Trouble::new(&*arrival.file, why)),
     }
 }
 

@@ -81,7 +81,10 @@ impl Golden {
 
     /// Makes all of them.
     pub fn all() -> Vec<Self> {
-        (0..FILMS).filter_map(Self::make).collect()
+        std::thread::scope(|scope| {
+            let making: Vec<_> = (0..FILMS).map(|index| scope.spawn(move || Self::make(index))).collect();
+            making.into_iter().filter_map(|film| film.join().ok().flatten()).collect()
+        })
     }
 
     /// What the models of `detector` say.

@@ -111,6 +111,9 @@ pub enum EngineError {
     /// No answer in time. What hangs in a driver cannot be called back: its thread is given up.
     #[error("the model gave no answer within {0:?}")]
     Deadline(Duration),
+    /// Every way of running the model hung again and again: only a new process helps, and the film must wait for it.
+    #[error("the model cannot be run any more: {0}; restart the service")]
+    Dead(String),
 }
 
 /// The outputs of one run, each with the shape of its signature and finite throughout.

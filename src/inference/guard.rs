@@ -175,7 +175,8 @@ impl Engine for Guarded {
         self.tell();
         Err(error.unwrap_or_else(|| {
             let said: Vec<&str> = self.rungs.iter().filter_map(|rung| rung.why.as_deref()).collect();
-            EngineError::Backend(said.join("; "))
+            let dead = self.rungs.iter().all(|rung| matches!(rung.state, State::GivenUp));
+            if dead { EngineError::Dead(said.join("; ")) } else { EngineError::Backend(said.join("; ")) }
         }))
     }
 }

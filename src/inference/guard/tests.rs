@@ -262,3 +262,16 @@ fn an_input_of_another_shape_is_our_mistake_and_no_strike() {
     assert!(matches!(ladder.guarded.run(&wrong), Err(EngineError::Input { .. })));
     assert_eq!(ladder.moods[0].runs.load(Ordering::SeqCst), 0);
 }
+
+#[test]
+fn where_the_last_way_hangs_again_and_again_the_film_is_told_to_wait_for_a_new_process() {
+    let (cpu, only) = way("cpu", 2.0);
+    let short = Patience { last_deadline: Duration::from_millis(20), ..patience() };
+    let mut ladder = Ladder::of(vec![only], vec![cpu], short).unwrap();
+    Mood::set(&ladder.moods[0].hangs, true);
+    for _ in 0..ABANDONED {
+        assert!(matches!(ladder.film(), Err(EngineError::Deadline(_))));
+    }
+    assert!(matches!(ladder.film(), Err(EngineError::Dead(why)) if why.contains("cpu")));
+    assert_eq!(ladder.moods[0].loads.load(Ordering::SeqCst), ABANDONED, "no further thread is spent");
+}
