@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::board::Board;
 
 /// What the machine whose file system begins at `root` tells.
-pub(super) fn read(root: &Path) -> Board {
+pub fn read(root: &Path) -> Board {
     Board {
         temperatures: temperatures(root),
         power_mode: power_mode(root),

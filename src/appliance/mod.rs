@@ -14,7 +14,7 @@
 //! Stopping: ingest ends and closes its channel, the films thread finishes the film in hand and ends, the publisher
 //! delivers what is due and says `offline`. Whatever is not done by then is found again after the next start.
 
-mod board;
+pub mod board;
 mod films;
 mod lock;
 pub mod models;

@@ -374,7 +374,9 @@ mod tests {
         assert_eq!(state, wire::StatusState::Degraded);
         assert_eq!(detail.as_deref(), Some("detector, locator: no driver; refiner_c7: NaN"));
         assert!(standing.takes_films());
-        ["detector", "locator", "refiner_c7"].map(|role| standing.model(role, None));
+        for role in ["detector", "locator", "refiner_c7"] {
+            standing.model(role, None);
+        }
         assert_eq!(standing.status().0, wire::StatusState::Online);
     }
 

@@ -13,6 +13,7 @@ mod phantom;
 mod rejects;
 mod run;
 mod self_test;
+mod support_bundle;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Verb {
     Models(models::Arguments),
     /// Compare what the models say of golden films with what they must say
     SelfTest(self_test::Arguments),
+    /// Write what whoever helps needs to know into one file, without patients' data
+    SupportBundle(support_bundle::Arguments),
     /// Write synthetic films with their truth; the same seed gives the same bytes
     Phantom(phantom::Arguments),
     /// Tell how many films are repeated, why and by whom, and whether verdict and radiographer agree
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Engines(arguments) => engines::run(&arguments),
         Verb::Models(arguments) => models::run(&arguments),
         Verb::SelfTest(arguments) => self_test::run(&arguments),
+        Verb::SupportBundle(arguments) => support_bundle::run(&arguments),
         Verb::Phantom(arguments) => phantom::run(&arguments),
         Verb::Rejects(arguments) => rejects::run(&arguments),
         Verb::Outbox(arguments) => outbox::run(&arguments),

@@ -10,7 +10,7 @@ use super::Answer;
 
 /// How far apart two answers may lie.
 ///
-/// A pixel of a golden film is about 0.4 mm. The shipped models converted to 16 bits moved landmarks by 0.002–0.004 px on average
+/// A pixel of a golden film is about 0.4 mm in the neck. The shipped models converted to 16 bits moved landmarks by 0.002–0.004 px on average
 /// and 0.035 px at most, angles by 0.011° and lengths by 0.01 mm (ONNX Runtime on the CPU); maps shifted by one cell move them by
 /// two to four pixels. The limits lie between, and well below what the models err by.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,7 +8,7 @@
 //!
 //! Invariants: films depend on their seed alone; stored answers name the models by their hashes and are used for no others.
 //! The films are necks that nothing hides, in three positions and to both sides, and one whose C7 the shoulders hide, for
-//! the locator. They are coarser than a detector's films, so that making and reading them takes a second each.
+//! the locator. They are coarser than a detector's films, so that making and measuring one takes a second.
 //!
 //! On failure of a model the film has no answer, and that fails the test.
 
@@ -33,7 +33,7 @@ pub use difference::{Difference, Limits};
 pub use trial::{Trial, Tried};
 
 /// Detector millimetres a pixel.
-const PIXEL_MM: f32 = 0.4;
+const PIXEL_MM: f32 = 0.5;
 
 /// The films: seed, position and what is to be seen.
 const RECIPES: [(u64, Position, Blemish); 4] = [
@@ -70,7 +70,7 @@ pub fn models(manifest: &Manifest) -> BTreeMap<String, String> {
 }
 
 impl Golden {
-    /// Makes the film of `index`, below [`FILMS`]; takes about a second.
+    /// Makes the film of `index`, below [`FILMS`].
     pub fn make(index: usize) -> Option<Self> {
         let (seed, position, blemish) = *RECIPES.get(index)?;
         let case = Case::new(Recipe { seed, difficulty: Difficulty::Clean, position, pixel_mm: PIXEL_MM, blemish });
