@@ -16,8 +16,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use crate::detect::Detector;
-use crate::domain::radiograph::GrayImage;
-use crate::inference::engine::Engine;
+use crate::inference::engine::{Engine, Tensor};
 use crate::inference::gpu;
 use crate::inference::guard::{Guarded, Told, Way};
 use crate::inference::machine::Machine;
@@ -31,8 +30,6 @@ use super::assembled;
 use super::settings::Settings;
 use super::workshop::{Forge, News, Workshop};
 
-/// Side of the blank film that warms the models up.
-const WARM_UP_SIDE: usize = 512;
 /// Bytes that must be free on the device for models and libraries, before anything is loaded there.
 const DEVICE_ROOM: usize = 512 << 20;
 
@@ -98,14 +95,22 @@ pub fn load_with(
 ) -> anyhow::Result<Loaded> {
     let mut ways = ways(manifest, settings, &forge, machine, no_device, told)?;
     let passports = ways.values().filter_map(|ways| ways.passport.clone()).collect();
-    let mut detector = assembled(manifest.clone(), |model| {
-        let ways = ways.remove(model.role).with_context(|| format!("{}: no way to run it", model.role))?;
-        guarded(model, ways, settings, &forge, trouble)
+    // All at once: loading one takes longer than all of them need of the cores.
+    let mut guards: BTreeMap<&'static str, anyhow::Result<Box<dyn Engine>>> = std::thread::scope(|scope| {
+        let models = manifest.models().into_iter().filter_map(|model| Some((model, ways.remove(model.role)?)));
+        let loading: Vec<_> = models
+            .map(|(model, ways)| {
+                let forge = &forge;
+                (model.role, scope.spawn(move || guarded(model, ways, settings, forge, trouble)))
+            })
+            .collect();
+        let ended =
+            |guard: std::thread::Result<_>| guard.unwrap_or_else(|_| Err(anyhow::anyhow!("loading it panicked")));
+        loading.into_iter().map(|(role, guard)| (role, ended(guard.join()))).collect()
+    });
+    let detector = assembled(manifest.clone(), |model| {
+        guards.remove(model.role).with_context(|| format!("{}: no way to run it", model.role))?
     })?;
-    let blank = GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE, vec![0; WARM_UP_SIDE * WARM_UP_SIDE]);
-    if let Some(blank) = blank {
-        detector.detect(&blank).context("the models failed on a blank film")?;
-    }
     Ok(Loaded { detector, passports, folder: settings.models.clone() })
 }
 
@@ -199,7 +204,13 @@ fn guarded(
     let told: Told = Box::new(move |why| trouble(role, why.or(from_the_start.as_deref())));
     let ways = ways.settings.into_iter().map(make).collect();
     let guarded = Guarded::new(model.signature.clone(), ways, settings.patience, told);
-    Ok(Box::new(guarded.with_context(|| format!("{role} ({}) cannot be loaded", model.path.display()))?))
+    let mut guarded = guarded.with_context(|| format!("{role} ({}) cannot be loaded", model.path.display()))?;
+    // The first film must be as fast as the hundredth: whatever is made on the first run is made now.
+    let shape = &model.signature.input.shape;
+    if let Some(nothing) = Tensor::new(shape.clone(), vec![0.0; shape.iter().product()]) {
+        guarded.run(&nothing).with_context(|| format!("{role} does not run"))?;
+    }
+    Ok(Box::new(guarded))
 }
 
 /// ONNX Runtime builds a new engine in silence where it finds the cached one unfit. That one never went through the gate.
