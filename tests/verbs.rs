@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -143,6 +144,44 @@ fn a_signed_bundle_is_proved_installed_listed_and_rolled_back_and_one_that_is_ta
     let back = verb(home.path(), &["models", "rollback"]);
     assert!(back.status.success() && text(&back.stdout).contains("Back to package"), "{back:?}");
     assert!(text(&verb(home.path(), &["models", "list"]).stdout).starts_with("package\tin use"));
+}
+
+/// systemd's side of the socket.
+#[test]
+fn systemd_is_told_when_films_are_taken_that_they_are_measured_and_when_it_ends() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let home = home(&format!("[http]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let address = home.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let wait_for = |what: &str| {
+        let mut message = [0; 4096];
+        loop {
+            let length = socket.recv(&mut message).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let told = String::from_utf8_lossy(&message[..length]).into_owned();
+            if told.lines().any(|line| line == what) {
+                return told;
+            }
+        }
+    };
+    let mut service = Command::new(env!("CARGO_BIN_EXE_sagitta"))
+        .args(["run", "--config"])
+        .arg(home.path().join("sagitta.toml"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("NOTIFY_SOCKET", &address)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("READY=1");
+    wait_for("WATCHDOG=1");
+    wait_for("WATCHDOG=1");
+    // A second one on the same store is told who has it, and ends.
+    let second = verb(home.path(), &["run"]);
+    let told = text(&second.stderr);
+    assert!(second.status.code() == Some(1) && told.contains(&format!("(process {})", service.id())), "{told}");
+    assert!(Command::new("kill").args(["-TERM", &service.id().to_string()]).status().unwrap().success());
+    wait_for("STOPPING=1");
+    assert_eq!(service.wait().unwrap().code(), Some(0));
 }
 
 #[test]

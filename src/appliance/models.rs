@@ -28,7 +28,7 @@ use crate::publish::wire;
 
 use super::assembled;
 use super::settings::Settings;
-use super::workshop::{Forge, News, Workshop};
+use super::workshop::{Forge, News, Prepared, Workshop};
 
 /// Bytes that must be free on the device for models and libraries, before anything is loaded there.
 const DEVICE_ROOM: usize = 512 << 20;
@@ -146,7 +146,7 @@ fn ways(
         return Ok(all);
     }
     let workshop = Workshop { manifest, settings: wanted, forge: forge.clone(), machine: machine(), told };
-    for (model, engine, refused) in workshop.prepare(false)? {
+    for Prepared { model, engine, refused } in workshop.prepare(false)? {
         let (mut settings, mut passport) = (Vec::new(), None);
         if let Some((how, papers)) = engine.map(|made| *made) {
             if how.precision != Precision::Fp32 {

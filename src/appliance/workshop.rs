@@ -99,11 +99,31 @@ pub enum Made {
     Refused(String),
 }
 
+/// One model, made ready.
+pub struct Prepared<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The engine that may measure films; `None` where every precision was refused.
+    pub engine: Option<Box<(onnx::Settings, Passport)>>,
+    /// What was refused before it, and why.
+    pub refused: Vec<String>,
+}
+
 /// Golden films and what FP32 on the CPU says of them.
 struct Judge {
     films: Vec<Golden>,
-    /// By the role that is judged alone, or for all others.
+    /// Of the global model alone (`true`), and of the whole hierarchy.
     references: BTreeMap<bool, Vec<Answer>>,
+}
+
+/// What is used from model to model, made when it is first needed.
+struct Bench {
+    shelf: Shelf,
+    rebuild: bool,
+    /// Which of how many models.
+    step: (usize, usize),
+    lock: Option<Lock>,
+    judge: Option<Judge>,
 }
 
 impl<'a> Workshop<'a> {
@@ -144,50 +164,39 @@ impl<'a> Workshop<'a> {
         })
     }
 
-    /// Makes every model of the manifest ready in the precision that is asked for, and in FP32 where the gate refuses that.
-    /// For each in turn: what may be used, and what was refused before it.
+    /// Makes every model of the manifest ready in the precision that is asked for, and in FP32 where the gate refuses that;
+    /// `rebuild` builds also what is there and sound.
     ///
     /// # Errors
     /// A shelf that cannot be written to, a full disk, a missing calibration table, models that do not run on the CPU.
-    pub fn prepare(
-        &self,
-        rebuild: bool,
-    ) -> anyhow::Result<Vec<(&'a Model, Option<Box<(onnx::Settings, Passport)>>, Vec<String>)>> {
-        let (shelf, models) = (self.shelf(), self.manifest.models());
-        let (mut lock, mut judge, mut ready) = (None, None, Vec::new());
-        for (index, model) in models.iter().enumerate() {
+    pub fn prepare(&self, rebuild: bool) -> anyhow::Result<Vec<Prepared<'a>>> {
+        let models = self.manifest.models();
+        let mut bench = Bench { shelf: self.shelf(), rebuild, step: (0, models.len()), lock: None, judge: None };
+        let mut all = Vec::new();
+        for model in models {
+            bench.step.0 += 1;
             let mut precisions = vec![self.settings.precision, Precision::Fp32];
             precisions.dedup();
-            let (mut engine, mut refused) = (None, Vec::new());
+            let mut prepared = Prepared { model, engine: None, refused: Vec::new() };
             for precision in precisions {
                 let wanted = self.wanted(model, precision)?;
-                let step = (index + 1, models.len());
-                match self.make(&shelf, model, &wanted, rebuild, step, &mut lock, &mut judge)? {
+                match self.make(&mut bench, model, &wanted)? {
                     Made::Engine(made) => {
-                        engine = Some(made);
+                        prepared.engine = Some(made);
                         break;
                     }
-                    Made::Refused(why) => refused.push(format!("tensorrt {precision}: {why}")),
+                    Made::Refused(why) => prepared.refused.push(format!("tensorrt {precision}: {why}")),
                 }
             }
-            ready.push((*model, engine, refused));
+            all.push(prepared);
         }
-        Ok(ready)
+        Ok(all)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn make(
-        &self,
-        shelf: &Shelf,
-        model: &Model,
-        wanted: &Wanted,
-        rebuild: bool,
-        step: (usize, usize),
-        lock: &mut Option<Lock>,
-        judge: &mut Option<Judge>,
-    ) -> anyhow::Result<Made> {
+    fn make(&self, bench: &mut Bench, model: &Model, wanted: &Wanted) -> anyhow::Result<Made> {
+        let Bench { shelf, rebuild, step, lock, judge } = bench;
         let why = match shelf.find(wanted) {
-            Found::Sound(passport) if !rebuild => {
+            Found::Sound(passport) if !*rebuild => {
                 (self.told)(News::Kept { engine: wanted.name() });
                 return Ok(self.judged(shelf, wanted, *passport));
             }
@@ -201,10 +210,7 @@ impl<'a> Workshop<'a> {
             Some(held) => held,
             None => lock.insert(shelf.lock()?),
         };
-        let judge = match judge {
-            Some(judge) => judge,
-            None => judge.insert(Judge { films: Golden::all(), references: BTreeMap::new() }),
-        };
+        let judge = judge.get_or_insert_with(|| Judge { films: Golden::all(), references: BTreeMap::new() });
         let bytes = fs::metadata(&model.path).map_or(0, |metadata| metadata.len());
         let building = shelf.begin(wanted, bytes, held)?;
         if wanted.recipe.precision == Precision::Int8 {
@@ -213,7 +219,7 @@ impl<'a> Workshop<'a> {
         }
         let settings = self.of(wanted, building.folder().to_owned());
         let begun = Instant::now();
-        let engine = match self.build(model, &settings, wanted, step) {
+        let engine = match self.build(model, &settings, wanted, *step) {
             Ok(engine) => engine,
             Err(why) => return Ok(Made::Refused(format!("the build failed: {why}"))),
         };

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::appliance::Settings;
 use crate::appliance::models::forge;
-use crate::appliance::workshop::{News, Workshop};
+use crate::appliance::workshop::{News, Prepared, Workshop};
 use crate::config::Config;
 use crate::inference::gpu;
 use crate::inference::machine::Machine;
@@ -96,7 +96,7 @@ fn build(mut settings: Settings, precision: Option<Numbers>, rebuild: bool) -> a
     let workshop =
         Workshop { manifest: &manifest, settings: &settings.inference, forge: forge(runtime), machine, told: &tell };
     let mut all = true;
-    for (model, engine, refused) in workshop.prepare(rebuild)? {
+    for Prepared { model, engine, refused } in workshop.prepare(rebuild)? {
         for why in &refused {
             eprintln!("{}: {why}", model.role);
         }
