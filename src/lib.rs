@@ -19,9 +19,11 @@ pub mod rejects;
 pub mod study;
 
 pub mod appliance;
+pub mod bundle;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
+pub mod golden;
 pub mod pipeline;
 pub mod serve;
 

@@ -26,7 +26,7 @@ use crate::domain::geometry::PixelSpacing;
 use crate::domain::measurement::Measurements;
 use crate::domain::radiograph::{GrayImage, Private, Radiograph};
 use crate::domain::report::{Assessment, EngineFacts, Report, ReportId, Source, Timing, Verdict};
-use crate::inference::engine::Facts;
+use crate::inference::engine::{EngineError, Facts};
 use crate::measure;
 
 /// Hexadecimal digits of a report id and of a pseudonym: 128 and 64 bits of a hash.
@@ -61,6 +61,8 @@ pub enum Outcome {
     PassedOver(Box<Report>),
     /// It could not be measured.
     Fault(Fault),
+    /// No model can be run any more, which is not the film's fault: it must wait for a new process. Why.
+    Stalled(String),
 }
 
 /// The stages, ready for films.
@@ -68,7 +70,6 @@ pub struct Pipeline {
     settings: Settings,
     pseudonyms: Option<[u8; 32]>,
     detector: Detector,
-    engine: EngineFacts,
 }
 
 /// Everything about one film that the stages pass along.
@@ -84,20 +85,38 @@ impl Pipeline {
     /// without one, patient and study stay out of the report.
     pub fn new(mut settings: Settings, pseudonyms: Option<[u8; 32]>, detector: Detector) -> Self {
         settings.measure.calibration = detector.intervals();
-        let facts = detector.facts();
-        // All models run on one provider; the first is the global model, which is always there.
-        let of_global = |tell: fn(&Facts) -> &String| facts.first().map_or_else(String::new, |f| tell(f).clone());
-        let engine = EngineFacts {
-            provider: of_global(|f| &f.provider),
-            precision: of_global(|f| &f.precision),
-            models: facts.iter().map(|f| (f.role.clone(), f.sha256.clone())).collect(),
-        };
-        Self { settings, pseudonyms, detector, engine }
+        Self { settings, pseudonyms, detector }
     }
 
-    /// What computes the landmarks.
-    pub const fn engine(&self) -> &EngineFacts {
-        &self.engine
+    /// What computes the landmarks: providers and precisions of all models, each once, that of the global model first; as
+    /// of the last film, since a model may have fallen back.
+    pub fn engine(&self) -> EngineFacts {
+        let facts = self.detector.facts();
+        let each_once = |tell: fn(&Facts) -> &String| {
+            let mut told: Vec<&str> = Vec::new();
+            for word in facts.iter().map(|f| tell(f).as_str()) {
+                if !told.contains(&word) {
+                    told.push(word);
+                }
+            }
+            told.join("+")
+        };
+        EngineFacts {
+            provider: each_once(|f| &f.provider),
+            precision: each_once(|f| &f.precision),
+            models: facts.iter().map(|f| (f.role.clone(), f.sha256.clone())).collect(),
+        }
+    }
+
+    /// The models themselves, for a self-test.
+    pub const fn detector(&mut self) -> &mut Detector {
+        &mut self.detector
+    }
+
+    /// Measures with other models from now on.
+    pub fn replace(&mut self, detector: Detector) {
+        self.settings.measure.calibration = detector.intervals();
+        self.detector = detector;
     }
 
     /// From now on a film that carries no spacing has this one, as if it were configured; `None` withholds its lengths.
@@ -119,7 +138,10 @@ impl Pipeline {
             let assessment = assess::passed_over(&film.radiograph, reason, &self.settings.assess);
             return Outcome::PassedOver(Box::new(self.report(film, None, Measurements::default(), assessment).0));
         }
-        self.look(film).unwrap_or_else(|error| fault(FaultCode::InferenceFailed, error.to_string()))
+        self.look(film).unwrap_or_else(|error| match error {
+            DetectError::Engine(EngineError::Dead(_)) => Outcome::Stalled(error.to_string()),
+            error => fault(FaultCode::InferenceFailed, error.to_string()),
+        })
     }
 
     fn look(&mut self, mut film: Film<'_>) -> Result<Outcome, DetectError> {
@@ -162,7 +184,7 @@ impl Pipeline {
             keypoints,
             measurements,
             assessment,
-            engine: self.engine.clone(),
+            engine: self.engine(),
             timing: Timing { total: timing.settle + started.elapsed(), ..timing },
         };
         (report, radiograph.image)

@@ -27,7 +27,7 @@ fn a_device_is_announced_before_its_topics_and_taken_back_on_request() {
     let handle = mqtt::spawn(settings.clone(), ledger).unwrap();
     let topics = mqtt::topics(&settings).unwrap();
     handle.set_discovery(wire::discovery(&topics, "room-1", "0.1.0"));
-    handle.set_info(wire::info("room-1", "0.1.0", "r", None));
+    handle.set_info(wire::info("room-1", "0.1.0", "r", None, Vec::new()));
     handle.set_status(wire::StatusState::Online, None);
     let announced = live.next();
     assert_eq!((announced.topic.as_str(), announced.content_type.as_str()), (TOPIC, "application/json"));

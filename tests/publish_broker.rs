@@ -243,7 +243,7 @@ fn the_publisher_gets_on_with_it() {
     let subscriber = Subscriber::start(broker.tcp, "sagitta/room-1/#");
     let handle = mqtt::spawn(publish::Settings::local(broker.tcp, "room-1"), ledger.clone()).unwrap();
     handle.set_status(StatusState::Online, None);
-    handle.set_info(wire::info("room-1", "0.1.0", "abc", None));
+    handle.set_info(wire::info("room-1", "0.1.0", "abc", None, vec![]));
     for n in 1..=20 {
         record(&ledger, n);
     }

@@ -43,7 +43,7 @@ impl Room {
 
     fn publisher_with(&self, settings: Settings) -> Handle {
         let handle = mqtt::spawn(settings, self.ledger.clone()).unwrap();
-        handle.set_info(wire::info("room-1", "0.1.0", "abc", None));
+        handle.set_info(wire::info("room-1", "0.1.0", "abc", None, vec![]));
         handle.set_status(StatusState::Online, None);
         handle
     }

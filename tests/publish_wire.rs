@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use publish_support::{hash, sample};
+use sagitta::domain::board::Board;
 use sagitta::domain::decision::{Decision, JudgedFilm, RejectReason};
 use sagitta::domain::fault::{Fault, FaultCode};
 use sagitta::domain::geometry::PointPx;
@@ -115,6 +116,21 @@ fn rejects_tell_rates_and_reasons_and_no_operator() {
     assert_eq!((&today["exposure"]["mean"], &today["exposure"]["below"]), (&json!(-4.26), &json!(2)));
 }
 
+fn passport() -> wire::EnginePassport {
+    wire::EnginePassport {
+        role: "detector".into(),
+        precision: "fp16".into(),
+        built_at: "2026-11-22T12:00:00Z".into(),
+        device: Some("Orin".into()),
+        tensorrt: Some("10.3.0".into()),
+        cuda: None,
+        driver: None,
+        onnxruntime: "1.18.0".into(),
+        landmark_mean_px: wire::Number::new(0.02, 3),
+        landmark_max_px: None,
+    }
+}
+
 #[test]
 fn every_payload_validates() {
     let fault =
@@ -128,7 +144,14 @@ fn every_payload_validates() {
         passed_over_today: 2,
         outbox: Room { waiting: 1, set_aside: 1, bytes: 12_000, oldest: Some(at()) },
         disk_free_bytes: Some(1 << 40),
-        temperatures: vec![("cpu".into(), 51.25), ("broken".into(), f64::NAN)],
+        board: Board {
+            temperatures: vec![("cpu".into(), 51.25), ("broken".into(), f64::NAN)],
+            power_mode: Some("15W".into()),
+            gpu_mhz: Some((306.0, 624.75)),
+            throttled_by: vec!["gpu-throttle-alert".into()],
+            ..Board::default()
+        },
+        self_test: Some((at(), Some("a landmark differs".into()))),
         latencies: (1..=100).map(Duration::from_millis).collect(),
         last_error: Some((at(), "the broker is away".into())),
     };
@@ -137,8 +160,8 @@ fn every_payload_validates() {
         ("fault.json", wire::fault(&fault, "room-1", at(), None, None)),
         ("status.json", wire::status(StatusState::BuildingEngines, at(), None)),
         ("status.json", wire::status(StatusState::Offline, at(), Some("why"))),
-        ("info.json", wire::info("room-1", "0.1.0", "abc", Some(&sample().engine))),
-        ("info.json", wire::info("room-1", "0.1.0", "abc", None)),
+        ("info.json", wire::info("room-1", "0.1.0", "abc", Some(&sample().engine), vec![passport()])),
+        ("info.json", wire::info("room-1", "0.1.0", "abc", None, vec![])),
         ("health.json", wire::health(&facts)),
         ("health.json", wire::health(&wire::Facts { latencies: vec![], last_error: None, ..facts.clone() })),
         ("rejects.json", rejects(&[])),
@@ -152,6 +175,8 @@ fn every_payload_validates() {
     assert_eq!(errors("report.json", &delivered(&sample())), Vec::<String>::new());
     let health: Value = serde_json::from_slice(&wire::health(&facts)).unwrap();
     assert_eq!(health["latency_ms"], json!({"films": 100, "p50": 50, "p90": 90, "p99": 99}));
+    assert_eq!(health["machine"]["gpu"], json!({"mhz": 306.0, "max_mhz": 625.0}));
+    assert_eq!(health["self_test"]["passed"], false);
     assert_eq!(health["temperatures"], json!([{"sensor": "cpu", "celsius": 51.3}]));
 }
 

@@ -11,10 +11,12 @@ use chrono::{Local, NaiveDateTime, Utc};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use crate::detect::Detector;
 use crate::domain::arrival::{Arrival, ContentHash};
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::radiograph::GrayImage;
 use crate::domain::report::{Report, Verdict};
+use crate::inference::onnx;
 use crate::ingest::{Landing, Stamp, after, sidecar};
 use crate::ledger::{Film, Identity, Kind, Ledger, LedgerError, Membership, NewRow, Recorded, Seen, StudyRow};
 use crate::overlay;
@@ -24,9 +26,15 @@ use crate::publish::{mqtt, wire};
 use super::pictures::{Picture, Pictures};
 use super::settings::Settings;
 use super::standing::Standing;
+use super::systemd;
+use super::vigil::Vigil;
 
 /// The pause before a film that could not be recorded is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often a film is tried on which the models fail, and the pause between. Fewer than the threads that may hang before a
+/// way of running a model is given up: a film that hangs every engine becomes a fault, and not the end of the service.
+const ATTEMPTS: u32 = 2;
+const AGAIN: Duration = Duration::from_secs(1);
 /// Long side of an overlay, pixels, and the bytes the contract allows it.
 const OVERLAY_SIDE: u32 = 1400;
 const OVERLAY_BYTES: usize = 256 * 1024;
@@ -44,7 +52,19 @@ pub(super) struct Films {
     publisher: Arc<mqtt::Handle>,
     standing: watch::Sender<Standing>,
     pseudonyms: [u8; 32],
+    vigil: Vigil,
+    weaker: Weaker,
     stop: (Sender<()>, Receiver<()>),
+}
+
+/// Loads models that rest on no engine, for when the self-test finds that those in use have drifted.
+pub(super) type Weaker = Box<dyn Fn() -> anyhow::Result<Detector> + Send>;
+
+/// What measures, and what proves that it measures rightly.
+pub(super) struct Measures {
+    pub(super) pipeline: Pipeline,
+    pub(super) vigil: Vigil,
+    pub(super) weaker: Weaker,
 }
 
 /// Ends a wait of the films thread.
@@ -90,14 +110,15 @@ impl Films {
     /// A thread's worth of state; [`Films::run`] uses it up.
     pub(super) fn new(
         settings: Settings,
-        pipeline: Pipeline,
+        measures: Measures,
         ledger: Ledger,
         pictures: Pictures,
         publisher: Arc<mqtt::Handle>,
         standing: watch::Sender<Standing>,
         pseudonyms: [u8; 32],
     ) -> Self {
-        Self { settings, pipeline, ledger, pictures, publisher, standing, pseudonyms, stop: mpsc::channel() }
+        let (Measures { pipeline, vigil, weaker }, stop) = (measures, mpsc::channel());
+        Self { settings, pipeline, ledger, pictures, publisher, standing, pseudonyms, vigil, weaker, stop }
     }
 
     /// What ends its waits.
@@ -105,14 +126,43 @@ impl Films {
         Stopper(self.stop.0.clone())
     }
 
-    /// Takes landings until ingest has ended and its channel is empty.
+    /// Takes landings until ingest has ended and its channel is empty; between them, where none waits, tests itself.
     pub(super) fn run(mut self, landings: &Receiver<Landing>) {
-        while let Ok(landing) = landings.recv() {
-            match landing {
-                Landing::Film { arrival, stamp } => self.film(&arrival, stamp),
-                Landing::Duplicate { arrival, stamp } => self.remember(&arrival.file, stamp),
-                Landing::Fault { fault, path, stamp } => self.unread(fault, &path, stamp),
-                Landing::Watch(state) => self.standing.send_modify(|standing| standing.watched(state)),
+        loop {
+            match landings.recv_timeout(self.vigil.pause(Instant::now())) {
+                Ok(Landing::Film { arrival, stamp }) => self.film(&arrival, stamp),
+                Ok(Landing::Duplicate { arrival, stamp }) => self.remember(&arrival.file, stamp),
+                Ok(Landing::Fault { fault, path, stamp }) => self.unread(fault, &path, stamp),
+                Ok(Landing::Watch(state)) => self.standing.send_modify(|standing| standing.watched(state)),
+                Err(RecvTimeoutError::Timeout) => self.idle(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            systemd::alive();
+        }
+    }
+
+    /// One step of the self-test, where one is due. Engines that have drifted are not trusted any more.
+    fn idle(&mut self) {
+        let tried = catch_unwind(AssertUnwindSafe(|| self.vigil.step(self.pipeline.detector())));
+        let Some(failure) = tried.unwrap_or_else(|_| Some(Some("Sagitta stumbled over a golden film".into()))) else {
+            return;
+        };
+        let engine = self.pipeline.engine();
+        let (Some(why), false) = (&failure, engine.provider == onnx::Provider::Cpu.name()) else {
+            return self.standing.send_modify(|standing| standing.self_tested(failure));
+        };
+        let what =
+            format!("{} {} failed the self-test ({why}), the CPU measures instead", engine.provider, engine.precision);
+        match (self.weaker)() {
+            Ok(detector) => {
+                tracing::error!(what);
+                self.pipeline.replace(detector);
+                self.vigil.again();
+                self.standing.send_modify(|standing| standing.model("self-test", Some(&what)));
+            }
+            Err(error) => {
+                let failure = format!("{why}; nor can the CPU measure instead: {error:#}");
+                self.standing.send_modify(|standing| standing.self_tested(Some(failure)));
             }
         }
     }
@@ -132,10 +182,7 @@ impl Films {
             tracing::info!(film = short(&arrival.sha256), "changed while it waited; waiting for it to be complete");
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.pipeline.process(arrival, &bytes))).unwrap_or_else(|_| {
-            let reason = "Sagitta stumbled over this film; the next one is measured as usual".to_owned();
-            Outcome::Fault(Fault { code: FaultCode::Internal, file: arrival.file.clone(), reason })
-        });
+        let Some(outcome) = self.measure(arrival, &bytes) else { return };
         drop(bytes);
         let entry = self.entry(arrival, outcome);
         let what = entry.seen.name();
@@ -145,6 +192,36 @@ impl Films {
             let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(film = short(&arrival.sha256), outcome = what, millis, "film done");
         }
+    }
+
+    /// What becomes of a film; `None` where the service ends before the models can run again.
+    fn measure(&mut self, arrival: &Arrival, bytes: &[u8]) -> Option<Outcome> {
+        for attempt in 1.. {
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| self.pipeline.process(arrival, bytes))).unwrap_or_else(|_| {
+                    let reason = "Sagitta stumbled over this film; the next one is measured as usual".to_owned();
+                    Outcome::Fault(Fault { code: FaultCode::Internal, file: arrival.file.clone(), reason })
+                });
+            match outcome {
+                Outcome::Stalled(why) => {
+                    // The watchdog hears nothing from here on: a new process measures this film.
+                    tracing::error!(%why, film = short(&arrival.sha256), "the film waits");
+                    self.standing.send_modify(|standing| standing.cannot_measure(why));
+                    let _ = self.stop.1.recv();
+                    return None;
+                }
+                // The machine may be at fault rather than the film: memory comes back, an engine is loaded anew.
+                Outcome::Fault(fault) if fault.code == FaultCode::InferenceFailed && attempt < ATTEMPTS => {
+                    tracing::warn!(reason = %fault.reason, film = short(&arrival.sha256), "the models failed; once more");
+                    systemd::alive();
+                    if !matches!(self.stop.1.recv_timeout(AGAIN), Err(RecvTimeoutError::Timeout)) {
+                        return None;
+                    }
+                }
+                outcome => return Some(outcome),
+            }
+        }
+        None
     }
 
     /// A file whose content nobody has seen: too large, cut short, not readable.
@@ -170,6 +247,11 @@ impl Films {
                     rows: Vec::new(),
                     study: None,
                 };
+            }
+            Outcome::Stalled(reason) => {
+                let (hash, file) = (arrival.sha256, arrival.file.clone());
+                let fault = Fault { code: FaultCode::InferenceFailed, file, reason };
+                return self.fault(fault, &arrival.path, |_| Owned::Content(hash), Some(&hash), arrival.received_at);
             }
             Outcome::Fault(fault) => {
                 let hash = arrival.sha256;
@@ -304,7 +386,8 @@ impl Films {
                         return false;
                     }
                     match self.stop.1.recv_timeout(RETRY) {
-                        Err(RecvTimeoutError::Timeout) => {}
+                        // A full disk is nothing that a restart would help.
+                        Err(RecvTimeoutError::Timeout) => systemd::alive(),
                         _ => return false,
                     }
                 }

@@ -3,17 +3,19 @@
 //! The page is served before the models are loaded, so that `/readyz` says "not ready" meanwhile instead of nothing; what is
 //! only known later comes in through [`Later`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
+use crate::domain::board::Board;
 use crate::domain::report::{EngineFacts, ReportId};
 use crate::ingest::Backlog;
 use crate::ledger::{Ledger, ReportRow};
 use crate::publish::{self, mqtt, wire};
 use crate::serve::{self, Kind, Metric, Sample};
 
+use super::board;
 use super::pictures::{Picture, Pictures};
 use super::settings::Settings;
 use super::standing::{self, Standing};
@@ -56,9 +58,12 @@ pub(super) fn source(
         overlay: Box::new(move |id| Ok(drawn.get(id, Picture::Overlay)?)),
         film: Box::new(move |id| Ok(bare.get(id, Picture::Film)?)),
         broker: dial(settings),
-        readiness: Box::new(move || match ready.borrow().status() {
-            (wire::StatusState::Online, _) => serve::Readiness::Ready,
-            (_, detail) => serve::Readiness::NotReady(detail.unwrap_or("starting").to_owned()),
+        readiness: Box::new(move || {
+            let standing = ready.borrow();
+            if standing.takes_films() {
+                return serve::Readiness::Ready;
+            }
+            serve::Readiness::NotReady(standing.status().1.unwrap_or_else(|| "starting".into()))
         }),
         metrics: Box::new(move || metrics(&known)),
     }
@@ -87,6 +92,8 @@ fn metrics(known: &Known) -> Vec<Metric> {
     let mut metrics = work(&standing);
     metrics.extend(queues(known));
     metrics.extend(broker(&link));
+    metrics.extend(models(&standing));
+    metrics.extend(machine(&board::read(Path::new("/"))));
     if let Some(engine) = known.later.engine.get() {
         let labels = vec![("provider", engine.provider.clone()), ("precision", engine.precision.clone())];
         let help = "Always 1; the labels tell what computes.";
@@ -163,15 +170,50 @@ fn queues(known: &Known) -> Vec<Metric> {
     if let Some(free) = standing::disk_free(&known.store) {
         all.push(gauge("sagitta_disk_free_bytes", "Bytes free where the ledger lies.", free as f64));
     }
-    let sensors: Vec<_> = standing::temperatures()
-        .into_iter()
-        .map(|(name, celsius)| Sample::new(vec![("sensor", name)], celsius))
-        .collect();
-    if !sensors.is_empty() {
-        let help = "What the system's sensors tell.";
-        all.push(Metric { name: "sagitta_temperature_celsius", help, kind: Kind::Gauge, samples: sensors });
+    all
+}
+
+/// How the models are.
+fn models(standing: &Standing) -> Vec<Metric> {
+    let gauge = |name, help, value: f64| Metric::single(name, help, Kind::Gauge, value);
+    let troubled = standing.models.len() as f64;
+    let mut all = vec![gauge("sagitta_models_troubled", "Models that do not run as configured.", troubled)];
+    if let Some((at, failure)) = &standing.self_test {
+        let passed = f64::from(u8::from(failure.is_none()));
+        all.push(gauge("sagitta_self_test_passed", "1 where the last self-test was passed, else 0.", passed));
+        let at = at.timestamp() as f64;
+        all.push(gauge("sagitta_self_test_timestamp_seconds", "When the last self-test ended.", at));
     }
     all
+}
+
+/// What the sensors tell; a metric only for what is known.
+fn machine(board: &Board) -> Vec<serve::Metric> {
+    let gauge = |name, help, value: Option<f64>| value.map(|value| Metric::single(name, help, Kind::Gauge, value));
+    let temperatures = board.temperatures.iter();
+    let temperatures: Vec<Sample> = temperatures
+        .map(|(sensor, celsius)| Sample::new(vec![("sensor", sensor.clone())], *celsius))
+        .collect();
+    let temperatures = (!temperatures.is_empty()).then(|| Metric {
+        name: "sagitta_temperature_celsius",
+        help: "What the system's sensors tell.",
+        kind: Kind::Gauge,
+        samples: temperatures,
+    });
+    let hertz = |clock: Option<(f64, f64)>| clock.map(|(mhz, _)| mhz * 1e6);
+    let memory = board.memory;
+    [
+        temperatures,
+        gauge("sagitta_throttled", "How many causes slow the machine down.", Some(board.throttled_by.len() as f64)),
+        gauge("sagitta_power_watts", "What the measured rails draw.", board.power_w),
+        gauge("sagitta_cpu_clock_hertz", "The fastest core.", hertz(board.cpu_mhz)),
+        gauge("sagitta_gpu_clock_hertz", "The graphics processor.", hertz(board.gpu_mhz)),
+        gauge("sagitta_memory_available_bytes", "Memory that can still be had.", memory.map(|(free, _)| free as f64)),
+        gauge("sagitta_memory_bytes", "Memory in all.", memory.map(|(_, total)| total as f64)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// How the connection to the broker is.

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::bundle::Sets;
 use crate::config::{self, Config, Provider};
+use crate::inference::guard::Patience;
 use crate::inference::onnx;
+use crate::inference::passport::{Options, Precision};
 use crate::ingest::{self, after::After, sidecar};
 use crate::publish::wire;
 use crate::{assess, decode, ledger, measure, pipeline, publish, serve, study};
@@ -27,6 +30,12 @@ pub struct Settings {
     pub pipeline: pipeline::Settings,
     /// What runs the models.
     pub inference: onnx::Settings,
+    /// What takes over where the provider cannot, in this order.
+    pub fallback: Vec<onnx::Provider>,
+    /// How long is waited for a model.
+    pub patience: Patience,
+    /// The pause between two self-tests.
+    pub self_test: Duration,
     /// The folder of the models' manifest.
     pub models: PathBuf,
     /// The folder of the ledger.
@@ -71,7 +80,10 @@ impl Settings {
             faults: config.faults.clone(),
             pipeline: pipeline(config),
             inference: inference(config),
-            models: models_folder(config.inference.models.as_deref()),
+            fallback: config.inference.fallback.iter().map(|name| provider(*name)).collect(),
+            patience: Patience { deadline: config.inference.deadline, ..Patience::default() },
+            self_test: config.inference.self_test,
+            models: models_in_use(config.inference.models.as_deref(), &config.store.path),
             store: config.store.path.clone(),
             ledger: ledger::Limits {
                 reports_kept: count(config.store.reports_kept),
@@ -158,17 +170,34 @@ fn limits(config: &Config) -> assess::findings::Limits {
 }
 
 fn inference(config: &Config) -> onnx::Settings {
-    let wanted = &config.inference;
+    let (wanted, build) = (&config.inference, &config.inference.build);
     onnx::Settings {
         library: wanted.library.clone(),
-        provider: match wanted.provider {
-            Provider::Cpu => onnx::Provider::Cpu,
-            Provider::Cuda => onnx::Provider::Cuda,
-            Provider::TensorRt => onnx::Provider::TensorRt,
-        },
+        provider: provider(wanted.provider),
         threads: usize::try_from(wanted.threads).unwrap_or(0),
-        fp16: wanted.fp16,
+        precision: match build.precision {
+            config::Precision::Fp32 => Precision::Fp32,
+            config::Precision::Fp16 => Precision::Fp16,
+            config::Precision::Int8 => Precision::Int8,
+        },
+        options: Options {
+            workspace: build.workspace,
+            optimisation_level: build.optimisation_level.and_then(|level| u8::try_from(level).ok()),
+            dla_core: build.dla_core.and_then(|core| u32::try_from(core).ok()),
+            cuda_graph: build.cuda_graph,
+            timing_cache: build.timing_cache,
+            calibration: build.calibration.clone(),
+        },
+        timings: wanted.engines.join("timings"),
         engines: wanted.engines.clone(),
+    }
+}
+
+const fn provider(name: Provider) -> onnx::Provider {
+    match name {
+        Provider::Cpu => onnx::Provider::Cpu,
+        Provider::Cuda => onnx::Provider::Cuda,
+        Provider::TensorRt => onnx::Provider::TensorRt,
     }
 }
 
@@ -187,6 +216,19 @@ fn publish(config: &Config) -> publish::Settings {
         login: mqtt.login.as_ref().map(login),
         discovery: mqtt.discovery.clone(),
         studies: Some(studies(config).context),
+    }
+}
+
+/// The folder with `manifest.toml`: the one named, else the set that was installed into `store`, else as [`models_folder`].
+fn models_in_use(named: Option<&Path>, store: &Path) -> PathBuf {
+    let installed = named.is_none().then(|| Sets::below(store).current());
+    match installed {
+        Some(Ok(Some(folder))) => folder,
+        Some(Err(error)) => {
+            tracing::error!(%error, "which models were installed cannot be read; those of the program are used");
+            models_folder(None)
+        }
+        Some(Ok(None)) | None => models_folder(named),
     }
 }
 

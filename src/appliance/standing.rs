@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -16,6 +16,8 @@ use crate::ingest::{Backlog, WatchState};
 use crate::ledger::Ledger;
 use crate::publish::{mqtt, wire};
 use crate::serve;
+
+use super::board;
 
 /// The shortest pause between two messages on `health` and on `status`.
 const HEALTH_PAUSE: Duration = Duration::from_secs(1);
@@ -41,7 +43,13 @@ pub(super) struct Standing {
     /// How long each stage took, by its name.
     pub(super) stages: BTreeMap<&'static str, serve::Histogram>,
     folder: Option<WatchState>,
+    building: Option<String>,
     cannot_record: Option<String>,
+    cannot_measure: Option<String>,
+    /// Models that do not run as they should, and why.
+    pub(super) models: BTreeMap<String, String>,
+    /// When, and why it was failed.
+    pub(super) self_test: Option<(DateTime<Utc>, Option<String>)>,
     last_error: Option<(DateTime<Utc>, String)>,
 }
 
@@ -54,7 +62,11 @@ impl Default for Standing {
             passed_over: 0,
             stages: BTreeMap::new(),
             folder: None,
+            building: None,
             cannot_record: None,
+            cannot_measure: None,
+            models: BTreeMap::new(),
+            self_test: None,
             last_error: None,
         }
     }
@@ -103,16 +115,82 @@ impl Standing {
         self.cannot_record = Some(why);
     }
 
+    /// An engine is being built, or `None` once all are.
+    pub(super) fn building(&mut self, what: Option<String>) {
+        self.building = what;
+    }
+
+    /// No model can be run at all; films wait.
+    pub(super) fn cannot_measure(&mut self, why: String) {
+        self.last_error = Some((Utc::now(), why.clone()));
+        self.cannot_measure = Some(why);
+    }
+
+    /// Why the model of `role` does not run as it should; `None` where it does.
+    pub(super) fn model(&mut self, role: &str, why: Option<&str>) {
+        match why {
+            Some(why) => {
+                self.last_error = Some((Utc::now(), format!("{role}: {why}")));
+                self.models.insert(role.to_owned(), why.to_owned());
+            }
+            None => drop(self.models.remove(role)),
+        }
+    }
+
+    /// A self-test has ended; why it was failed, if it was.
+    pub(super) fn self_tested(&mut self, failure: Option<String>) {
+        match &failure {
+            None => tracing::info!("self-test passed"),
+            Some(why) => {
+                tracing::error!(%why, "self-test failed");
+                self.last_error = Some((Utc::now(), why.clone()));
+            }
+        }
+        self.self_test = Some((Utc::now(), failure));
+    }
+
     /// What `status` says.
-    pub(super) fn status(&self) -> (wire::StatusState, Option<&str>) {
-        if let Some(why) = &self.cannot_record {
-            return (wire::StatusState::Degraded, Some(why));
+    pub(super) fn status(&self) -> (wire::StatusState, Option<String>) {
+        use wire::StatusState::{BuildingEngines, Degraded, Online, Starting};
+        if let Some(what) = &self.building {
+            return (BuildingEngines, Some(what.clone()));
+        }
+        if let Some(why) = self.stands_still() {
+            return (Degraded, Some(why.to_owned()));
         }
         match &self.folder {
-            None => (wire::StatusState::Starting, Some("looking for the folder")),
-            Some(WatchState::Watching | WatchState::PollingOnly(_)) => (wire::StatusState::Online, None),
-            Some(WatchState::Partly(why) | WatchState::Waiting(why)) => (wire::StatusState::Degraded, Some(why)),
+            None => return (Starting, Some("loading the models, looking for the folder".into())),
+            Some(WatchState::Partly(why) | WatchState::Waiting(why)) => return (Degraded, Some(why.clone())),
+            Some(WatchState::Watching | WatchState::PollingOnly(_)) => {}
         }
+        if let Some((_, Some(why))) = &self.self_test {
+            return (Degraded, Some(format!("the self-test failed: {why}")));
+        }
+        self.troubled_models().map_or((Online, None), |why| (Degraded, Some(why)))
+    }
+
+    /// Why no film is measured or recorded.
+    fn stands_still(&self) -> Option<&str> {
+        self.cannot_record.as_deref().or(self.cannot_measure.as_deref())
+    }
+
+    /// Whether films are taken, perhaps not as they should be.
+    pub(super) fn takes_films(&self) -> bool {
+        let sees = matches!(self.folder, Some(WatchState::Watching | WatchState::PollingOnly(_)));
+        sees && self.building.is_none() && self.stands_still().is_none()
+    }
+
+    /// Each reason once, with the models it holds for.
+    fn troubled_models(&self) -> Option<String> {
+        let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (role, why) in &self.models {
+            match by_reason.iter_mut().find(|(reason, _)| reason == why) {
+                Some((_, roles)) => roles.push(role),
+                None => by_reason.push((why, vec![role])),
+            }
+        }
+        let told = by_reason.iter().map(|(why, roles)| format!("{}: {why}", roles.join(", ")));
+        (!by_reason.is_empty()).then(|| told.collect::<Vec<_>>().join("; "))
     }
 
     pub(super) fn reports(&self) -> u64 {
@@ -123,7 +201,8 @@ impl Standing {
 /// What `health` reads at the moment it is told.
 pub(super) struct Gauges {
     pub(super) ledger: Ledger,
-    pub(super) backlog: Backlog,
+    /// Nothing is known to wait before the folder is watched.
+    pub(super) backlog: Arc<OnceLock<Backlog>>,
     /// The folder that must not run full.
     pub(super) store: PathBuf,
 }
@@ -139,10 +218,9 @@ pub(super) async fn announce(
     let mut told: Option<(wire::StatusState, Option<String>)> = None;
     loop {
         let now = standing.borrow_and_update().clone();
-        let (state, detail) = now.status();
-        let status = (state, detail.map(str::to_owned));
+        let status = now.status();
         if told.as_ref() != Some(&status) {
-            publisher.set_status(state, detail);
+            publisher.set_status(status.0, status.1.as_deref());
             told = Some(status);
         }
         publisher.set_health(health(&now, &publisher, &gauges));
@@ -161,13 +239,14 @@ fn health(standing: &Standing, publisher: &mqtt::Handle, gauges: &Gauges) -> Vec
     wire::health(&wire::Facts {
         at,
         started_at: standing.started_at,
-        films_waiting: gauges.backlog.files(),
+        films_waiting: gauges.backlog.get().map_or(0, Backlog::files),
         reports: standing.reports(),
         faults: standing.faults.values().sum(),
         passed_over_today: gauges.ledger.passed_over(at.date_naive()).unwrap_or(standing.passed_over),
         outbox: gauges.ledger.room().unwrap_or_default(),
         disk_free_bytes: disk_free(&gauges.store),
-        temperatures: temperatures(),
+        board: board::read(Path::new("/")),
+        self_test: standing.self_test.clone(),
         latencies: link.latencies.into_iter().collect(),
         last_error: newest,
     })
@@ -177,19 +256,6 @@ fn health(standing: &Standing, publisher: &mqtt::Handle, gauges: &Gauges) -> Vec
 pub(super) fn disk_free(folder: &Path) -> Option<u64> {
     let room = rustix::fs::statvfs(folder).ok()?;
     room.f_bavail.checked_mul(room.f_frsize)
-}
-
-/// Every thermal zone that Linux names, in degrees Celsius; on a Jetson these are CPU, GPU and the rest of the module.
-pub(super) fn temperatures() -> Vec<(String, f64)> {
-    let read = |path: PathBuf| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-    let zones = std::fs::read_dir("/sys/class/thermal").into_iter().flatten().filter_map(Result::ok);
-    zones
-        .filter_map(|zone| {
-            let name = read(zone.path().join("type"))?;
-            let millis: f64 = read(zone.path().join("temp"))?.parse().ok()?;
-            Some((name, millis / 1000.0))
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -203,10 +269,61 @@ mod tests {
         standing.watched(WatchState::Watching);
         assert_eq!(standing.status().0, wire::StatusState::Online);
         standing.cannot_record("disk full".into());
-        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("disk full")));
+        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("disk full".into())));
         standing.recorded(&Tally::PassedOver, true);
         assert_eq!(standing.status().0, wire::StatusState::Online);
         standing.watched(WatchState::Waiting("unmounted".into()));
-        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("unmounted")));
+        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("unmounted".into())));
+    }
+
+    fn watching() -> Standing {
+        let mut standing = Standing::default();
+        standing.watched(WatchState::Watching);
+        standing
+    }
+
+    #[test]
+    fn a_build_is_told_and_films_are_not_taken_meanwhile() {
+        let mut standing = Standing::default();
+        standing.building(Some("detector, 30 s".into()));
+        assert_eq!(standing.status(), (wire::StatusState::BuildingEngines, Some("detector, 30 s".into())));
+        assert!(!standing.takes_films());
+        standing.building(None);
+        assert_eq!(standing.status().0, wire::StatusState::Starting);
+    }
+
+    #[test]
+    fn models_that_fell_back_degrade_with_each_reason_once_and_films_are_taken() {
+        let mut standing = watching();
+        for (role, why) in [("detector", "no driver"), ("locator", "no driver"), ("refiner_c7", "NaN")] {
+            standing.model(role, Some(why));
+        }
+        let (state, detail) = standing.status();
+        assert_eq!(state, wire::StatusState::Degraded);
+        assert_eq!(detail.as_deref(), Some("detector, locator: no driver; refiner_c7: NaN"));
+        assert!(standing.takes_films());
+        for role in ["detector", "locator", "refiner_c7"] {
+            standing.model(role, None);
+        }
+        assert_eq!(standing.status().0, wire::StatusState::Online);
+    }
+
+    #[test]
+    fn a_failed_self_test_retracts_online_until_one_is_passed() {
+        let mut standing = watching();
+        standing.self_tested(Some("a landmark differs by 3 px".into()));
+        let (state, detail) = standing.status();
+        assert_eq!(state, wire::StatusState::Degraded);
+        assert!(detail.unwrap().contains("a landmark differs by 3 px"));
+        standing.self_tested(None);
+        assert_eq!(standing.status().0, wire::StatusState::Online);
+    }
+
+    #[test]
+    fn models_that_cannot_run_at_all_are_not_ready() {
+        let mut standing = watching();
+        standing.cannot_measure("given up".into());
+        assert_eq!(standing.status(), (wire::StatusState::Degraded, Some("given up".into())));
+        assert!(!standing.takes_films());
     }
 }

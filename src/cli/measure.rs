@@ -106,6 +106,7 @@ fn one(pipeline: &mut Pipeline, path: &Path, arguments: &Arguments) -> anyhow::R
             eprintln!("{}: {} ({}). {}", path.display(), fault.reason, fault.code.name(), fault.code.remedy());
             return Ok(false);
         }
+        Outcome::Stalled(why) => anyhow::bail!(why),
         Outcome::PassedOver(report) => report,
         Outcome::Measured(report, image) => {
             if let Some(folder) = &arguments.overlay {

@@ -5,12 +5,16 @@
 mod check_config;
 mod demo;
 mod discovery;
+mod engines;
 mod evaluate;
 mod measure;
+mod models;
 mod outbox;
 mod phantom;
 mod rejects;
 mod run;
+mod self_test;
+mod support_bundle;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +53,14 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Build, list, verify and prune TensorRT engines
+    Engines(engines::Arguments),
+    /// Install models from a signed bundle, or go back to those before
+    Models(models::Arguments),
+    /// Compare what the models say of golden films with what they must say
+    SelfTest(self_test::Arguments),
+    /// Write what whoever helps needs to know into one file, without patients' data
+    SupportBundle(support_bundle::Arguments),
     /// Write synthetic films with their truth; the same seed gives the same bytes
     Phantom(phantom::Arguments),
     /// Tell how many films are repeated, why and by whom, and whether verdict and radiographer agree
@@ -68,6 +80,10 @@ pub fn main() -> ExitCode {
         Verb::Evaluate(arguments) => evaluate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::CheckConfig { config } => Ok(check_config::run(config.as_deref())),
+        Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::Models(arguments) => models::run(&arguments),
+        Verb::SelfTest(arguments) => self_test::run(&arguments),
+        Verb::SupportBundle(arguments) => support_bundle::run(&arguments),
         Verb::Phantom(arguments) => phantom::run(&arguments),
         Verb::Rejects(arguments) => rejects::run(&arguments),
         Verb::Outbox(arguments) => outbox::run(&arguments),

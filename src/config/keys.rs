@@ -10,9 +10,9 @@ use crate::study::summary::Language;
 
 use super::http;
 use super::read::{Need, Outcome, Reader};
-use super::table;
 use super::values::{bytes, duration, host, list, number, one_of, text, topic, topic_level, truth, whole};
-use super::{Config, Decode, Inference, Level, Log, Login, Mqtt, Privacy, Provider, Store, Study, Thresholds, Tls};
+use super::{Config, Decode, Level, Log, Login, Mqtt, Privacy, Store, Study, Thresholds, Tls};
+use super::{inference, table};
 
 /// Reads everything in `root`; the keys come in the order of the documentation.
 pub(super) fn read(root: &Value, file: &str) -> (Option<Config>, Outcome) {
@@ -34,7 +34,8 @@ fn all(r: &mut Reader<'_>) -> Option<Config> {
     }
     let store = store(r, path);
     let faults = faults(r);
-    let inference = inference(r);
+    let inference = inference::read(r);
+    let models = inference::models(r);
     let thresholds = thresholds(r);
     let study = study(r);
     let mqtt = mqtt(r);
@@ -55,6 +56,7 @@ fn all(r: &mut Reader<'_>) -> Option<Config> {
         faults,
         decode,
         inference,
+        models: models?,
         thresholds: thresholds?,
         study: study?,
         store,
@@ -145,28 +147,6 @@ fn faults(r: &mut Reader<'_>) -> Option<sidecar::Settings> {
     let limits = sidecar::Quarantine { files: usize::try_from(files?).ok()?, bytes: limit? };
     let keep = usize::try_from(keep?).ok()?;
     Some(sidecar::Settings { folder: PathBuf::new(), keep, quarantine: quarantine?.then_some(limits) })
-}
-
-/// With the folder for engines, whose default lies in the store.
-fn inference(r: &mut Reader<'_>) -> Option<(Inference, Option<PathBuf>)> {
-    const PROVIDERS: [(&str, Provider); 3] =
-        [("cpu", Provider::Cpu), ("cuda", Provider::Cuda), ("tensorrt", Provider::TensorRt)];
-    let provider = r.get(table::INFERENCE_PROVIDER, |value| one_of(value, &PROVIDERS.map(|(name, _)| name)));
-    let threads = r.get(table::INFERENCE_THREADS, |value| whole(value, 0, 64));
-    let fp16 = r.get(table::INFERENCE_FP16, truth);
-    let models = r.optional_path(table::INFERENCE_MODELS, Need::Models);
-    let engines = r.optional_path(table::INFERENCE_ENGINES, Need::Place);
-    let library = r.optional_path(table::INFERENCE_LIBRARY, Need::File);
-    let provider = PROVIDERS.get(provider?)?.1;
-    let inference = Inference {
-        provider,
-        threads: threads?,
-        fp16: fp16?,
-        models: models?,
-        engines: PathBuf::new(),
-        library: library?,
-    };
-    Some((inference, engines?))
 }
 
 fn thresholds(r: &mut Reader<'_>) -> Option<Thresholds> {

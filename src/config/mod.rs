@@ -27,6 +27,7 @@ use crate::ingest::{self, after::After, sidecar};
 use crate::study::summary::Language;
 
 mod http;
+mod inference;
 mod keys;
 pub mod problem;
 mod read;
@@ -35,6 +36,7 @@ mod surroundings;
 mod table;
 mod values;
 
+pub use inference::{Build, Inference, Models, Precision, Provider};
 pub use problem::{Problem, Problems};
 pub use read::{Fallback, Key};
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub decode: Decode,
     /// Models and what runs them.
     pub inference: Inference,
+    /// Bundles of models.
+    pub models: Models,
     /// Thresholds of the findings.
     pub thresholds: Thresholds,
     /// Studies.
@@ -83,34 +87,6 @@ pub struct Decode {
     pub min_side: u64,
     /// For films that carry no spacing.
     pub spacing: Option<PixelSpacing>,
-}
-
-/// What runs the models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// ONNX Runtime on the CPU.
-    Cpu,
-    /// ONNX Runtime with CUDA.
-    Cuda,
-    /// ONNX Runtime with TensorRT.
-    TensorRt,
-}
-
-/// Models and what runs them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inference {
-    /// What multiplies the matrices.
-    pub provider: Provider,
-    /// CPU threads of one run; 0 takes every core.
-    pub threads: u64,
-    /// Half precision on TensorRT.
-    pub fp16: bool,
-    /// The folder with `manifest.toml`; `None` looks beside the program and where the package puts it.
-    pub models: Option<PathBuf>,
-    /// Where built TensorRT engines are kept.
-    pub engines: PathBuf,
-    /// ONNX Runtime's library; `None` searches for it.
-    pub library: Option<PathBuf>,
 }
 
 /// Thresholds of the findings; the defaults are paper A's (DESIGN §4).

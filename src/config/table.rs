@@ -209,15 +209,32 @@ pub(super) const FAULTS_QUARANTINE_BYTES: Key = Key::new(
 pub(super) const INFERENCE_PROVIDER: Key = Key::new(
     "inference.provider",
     Text("cpu"),
-    "What runs the models: `\"cpu\"`, `\"cuda\"` or `\"tensorrt\"`. One that cannot be had is an error, never \
-     silently another.",
+    "What runs the models: `\"cpu\"`, `\"cuda\"` or `\"tensorrt\"`. Where it cannot, `inference.fallback` takes over and the \
+     status is `degraded` with the reason; never silently.",
+);
+
+pub(super) const INFERENCE_FALLBACK: Key = Key::new(
+    "inference.fallback",
+    List(&["cpu"]),
+    "What takes over where the provider cannot run, fails, hangs or gives wrong numbers, in this order: `\"cuda\"`, \
+     `\"cpu\"`. With `[]` nothing does, and a provider that cannot run is an error at start.",
+);
+
+pub(super) const INFERENCE_DEADLINE: Key = Key::new(
+    "inference.deadline",
+    Text("5s"),
+    "How long one run of a model may take before the fallback answers in its place, `\"100ms\"` to `\"5min\"`. The last \
+     of them has a minute at least.",
+);
+
+pub(super) const INFERENCE_SELF_TEST: Key = Key::new(
+    "inference.self_test",
+    Text("1d"),
+    "The pause between two self-tests on the golden films, `\"10s\"` to `\"30d\"`; the first is soon after the start.",
 );
 
 pub(super) const INFERENCE_THREADS: Key =
     Key::new("inference.threads", Whole(0), "CPU threads of one run, 0 to 64; 0 takes every core.");
-
-pub(super) const INFERENCE_FP16: Key =
-    Key::new("inference.fp16", Truth(false), "Half precision on TensorRT; without effect elsewhere.");
 
 pub(super) const INFERENCE_MODELS: Key = Key::without_default(
     "inference.models",
@@ -240,6 +257,59 @@ pub(super) const INFERENCE_LIBRARY: Key = Key::without_default(
     "\"/usr/lib/sagitta/libonnxruntime.so\"",
     "ONNX Runtime's library; by default it is searched for.",
 );
+
+pub(super) const ENGINES_PRECISION: Key = Key::new(
+    "engines.precision",
+    Text("fp16"),
+    "The numbers in which TensorRT computes: `\"fp16\"`, `\"fp32\"`, or `\"int8\"` with calibration tables. A model that \
+     differs too much from FP32 on the golden films runs in FP32.",
+);
+
+pub(super) const ENGINES_WORKSPACE: Key = Key::without_default(
+    "engines.workspace",
+    Absent,
+    "\"1 GB\"",
+    "Scratch memory that a layer may take, `\"1 MB\"` to `\"64 GB\"`; by default ONNX Runtime's own.",
+);
+
+pub(super) const ENGINES_OPTIMISATION_LEVEL: Key = Key::without_default(
+    "engines.optimisation_level",
+    Absent,
+    "3",
+    "How long TensorRT searches when it builds, 0 (short) to 5 (long); by default its own.",
+);
+
+pub(super) const ENGINES_DLA_CORE: Key = Key::without_default(
+    "engines.dla_core",
+    Absent,
+    "0",
+    "The deep learning accelerator to build for, 0 to 3; what it does not take runs on the GPU. None by default.",
+);
+
+pub(super) const ENGINES_CUDA_GRAPH: Key =
+    Key::new("engines.cuda_graph", Truth(false), "Whether TensorRT records its launches once and replays them.");
+
+pub(super) const ENGINES_TIMING_CACHE: Key = Key::new(
+    "engines.timing_cache",
+    Truth(true),
+    "Whether timings of kernels are kept, which makes the next build quicker.",
+);
+
+pub(super) const ENGINES_CALIBRATION: Key = Key::without_default(
+    "engines.calibration",
+    Absent,
+    "\"/etc/sagitta/calibration\"",
+    "The folder of calibration tables for `\"int8\"`: `detector.flatbuffers` and so on, one for each model.",
+);
+
+pub(super) const MODELS_KEYS: Key = Key::new(
+    "models.keys",
+    List(&[]),
+    "Public keys (minisign, Ed25519) whose bundles `sagitta models install` takes; without any it takes none.",
+);
+
+pub(super) const MODELS_OLDEST: Key =
+    Key::new("models.oldest", Whole(0), "Bundles with a lower version than this are refused.");
 
 pub(super) const THRESHOLDS_SEVERE_KYPHOSIS_DEG: Key = Key::new(
     "thresholds.severe_kyphosis_deg",

@@ -6,6 +6,7 @@
 
 pub mod anatomy;
 pub mod arrival;
+pub mod board;
 pub mod decision;
 pub mod detection;
 pub mod fault;

@@ -123,6 +123,7 @@ pub(super) fn measure(pipeline: &mut Pipeline, arrival: &Arrival, bytes: &[u8]) 
     match catch_unwind(AssertUnwindSafe(|| pipeline.process(arrival, bytes))).map_err(stumbled)? {
         Outcome::Measured(report, _) | Outcome::PassedOver(report) => Ok(report),
         Outcome::Fault(fault) => Err(Trouble::new(&*arrival.file, format!("{} ({})", fault.reason, fault.code.name()))),
+        Outcome::Stalled(why) => Err(Trouble::new(&*arrival.file, why)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Outputs::checked`], so that a caller never sees a missing output, a wrong shape or a number that is not finite.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A dense array of numbers, the last dimension running fastest.
 #[derive(Clone, PartialEq)]
@@ -65,7 +66,7 @@ pub struct Facts {
     pub role: String,
     /// `cpu`, `cuda` or `tensorrt`: the provider that the session was built with, never one that was only asked for.
     pub provider: String,
-    /// `fp32` or `fp16`.
+    /// `fp32`, `fp16` or `int8`.
     pub precision: String,
     /// Of the model file, 64 hexadecimal digits.
     pub sha256: String,
@@ -107,6 +108,12 @@ pub enum EngineError {
     /// The library failed; its own words.
     #[error("the model did not run: {0}")]
     Backend(String),
+    /// No answer in time. What hangs in a driver cannot be called back: its thread is given up.
+    #[error("the model gave no answer within {0:?}")]
+    Deadline(Duration),
+    /// Every way of running the model hung again and again: only a new process helps, and the film must wait for it.
+    #[error("the model cannot be run any more: {0}; restart the service")]
+    Dead(String),
 }
 
 /// The outputs of one run, each with the shape of its signature and finite throughout.

@@ -85,6 +85,25 @@ fn read() -> Result<Gpu, result::DriverError> {
     })
 }
 
+/// Free and total bytes of the first device. The first call starts a context, which ONNX Runtime then shares; ask only where
+/// the device is used.
+///
+/// # Errors
+/// [`NoGpu`] says why nothing can be told.
+pub fn memory() -> Result<(usize, usize), NoGpu> {
+    facts()?;
+    let told = || -> Result<_, result::DriverError> {
+        let device = result::device::get(0)?;
+        // SAFETY: `device` was just given by the driver; the primary context is kept until the process ends.
+        #[allow(unsafe_code)]
+        unsafe {
+            result::ctx::set_current(result::primary_ctx::retain(device)?)?;
+        }
+        result::mem_get_info()
+    };
+    told().map_err(|error| NoGpu::Driver(error.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +114,6 @@ mod tests {
             Ok(gpu) => assert!(!gpu.name.is_empty() && gpu.memory > 0, "{gpu}"),
             Err(reason) => assert!(!reason.to_string().is_empty()),
         }
+        assert_eq!(facts().is_ok(), memory().is_ok());
     }
 }

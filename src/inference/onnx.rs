@@ -25,6 +25,7 @@ use ort::value::TensorRef;
 
 use super::engine::{Engine, EngineError, Facts, Outputs, Signature, Tensor};
 use super::manifest::{ManifestError, Model};
+use super::passport::{Options, Precision};
 
 /// Where a package installs the library.
 const SYSTEM_FOLDER: &str = "/usr/lib/sagitta";
@@ -128,15 +129,48 @@ pub struct Settings {
     pub provider: Provider,
     /// CPU threads of one run; 0 lets the library take every core.
     pub threads: usize,
-    /// FP16 on TensorRT; elsewhere without effect.
-    pub fp16: bool,
-    /// Where TensorRT keeps built engines and timings.
+    /// In which numbers TensorRT computes; elsewhere it is FP32.
+    pub precision: Precision,
+    /// How TensorRT builds.
+    pub options: Options,
+    /// Where TensorRT keeps the engine of this very model; below a shelf one folder each.
     pub engines: PathBuf,
+    /// Where it keeps timings of kernels, for all models.
+    pub timings: PathBuf,
 }
+
+impl Settings {
+    /// What it is called: `cpu`, `cuda`, `tensorrt fp16`.
+    pub fn name(&self) -> String {
+        match self.provider {
+            Provider::TensorRt => format!("{} {}", self.provider, self.precision),
+            provider => provider.to_string(),
+        }
+    }
+
+    /// The precision that runs.
+    pub const fn computes_in(&self) -> Precision {
+        match self.provider {
+            Provider::TensorRt => self.precision,
+            Provider::Cpu | Provider::Cuda => Precision::Fp32,
+        }
+    }
+}
+
+/// The name of the calibration table in the folder of an INT8 engine.
+pub const CALIBRATION: &str = "calibration.flatbuffers";
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { library: None, provider: Provider::Cpu, threads: 0, fp16: false, engines: PathBuf::from("engines") }
+        Self {
+            library: None,
+            provider: Provider::Cpu,
+            threads: 0,
+            precision: Precision::Fp32,
+            options: Options::default(),
+            engines: PathBuf::from("engines"),
+            timings: PathBuf::from("engines/timings"),
+        }
     }
 }
 
@@ -186,6 +220,14 @@ impl Runtime {
         &self.library
     }
 
+    /// The library's own words on its build: version, branch and revision, without the flags of its compiler.
+    pub fn build(&self) -> String {
+        let version = self.library.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once(".so."));
+        let revision = ort::info().split(", build type").next().unwrap_or_default();
+        let revision = revision.trim_start_matches("ORT Build Info: ").trim();
+        version.map_or_else(|| revision.to_owned(), |(_, version)| format!("{version} ({revision})"))
+    }
+
     /// Loads `model` for running with `settings`.
     ///
     /// # Errors
@@ -202,11 +244,10 @@ impl Runtime {
             provider => RuntimeError::Provider { provider, reason: error.to_string() },
         })?;
         compare(&session, &model.signature).map_err(broken)?;
-        let half = settings.fp16 && settings.provider == Provider::TensorRt;
         let facts = Facts {
             role: model.role.to_owned(),
             provider: settings.provider.name().to_owned(),
-            precision: if half { "fp16" } else { "fp32" }.to_owned(),
+            precision: settings.computes_in().name().to_owned(),
             sha256: model.sha256.clone(),
         };
         tracing::info!(role = %facts.role, provider = %facts.provider, precision = %facts.precision, model = %model.path.display(), "model loaded");
@@ -232,19 +273,42 @@ fn with_provider(builder: SessionBuilder, settings: &Settings) -> Result<Session
         Provider::Cpu => return Ok(builder),
         Provider::Cuda => vec![cuda()],
         Provider::TensorRt => {
-            let engines = settings.engines.to_string_lossy();
-            let tensorrt = ep::TensorRT::default()
-                .with_fp16(settings.fp16)
-                .with_engine_cache(true)
-                .with_engine_cache_path(&engines)
-                .with_timing_cache(true)
-                .with_timing_cache_path(&engines)
-                .build()
-                .error_on_failure();
-            vec![tensorrt, cuda()]
+            vec![tensorrt(settings).build().error_on_failure(), cuda()]
         }
     };
     builder.with_execution_providers(providers).map_err(|error| error.to_string())
+}
+
+/// Only options that ONNX Runtime 1.17 knows: an unknown one is an error of the whole provider.
+fn tensorrt(settings: &Settings) -> ep::TensorRT {
+    let Options { workspace, optimisation_level, dla_core, cuda_graph, timing_cache, .. } = &settings.options;
+    let int8 = settings.precision == Precision::Int8;
+    let mut provider = ep::TensorRT::default()
+        // What INT8 and DLA do not take is better in 16 bits than in 32.
+        .with_fp16(settings.precision != Precision::Fp32)
+        .with_engine_cache(true)
+        .with_engine_cache_path(settings.engines.to_string_lossy())
+        .with_timing_cache(*timing_cache)
+        .with_cuda_graph(*cuda_graph);
+    if *timing_cache {
+        provider = provider.with_timing_cache_path(settings.timings.to_string_lossy());
+    }
+    if let Some(bytes) = workspace.and_then(|bytes| usize::try_from(bytes).ok()) {
+        provider = provider.with_max_workspace_size(bytes);
+    }
+    if let Some(level) = optimisation_level {
+        provider = provider.with_builder_optimization_level(*level);
+    }
+    if let Some(core) = dla_core {
+        provider = provider.with_dla(true).with_dla_core(*core);
+    }
+    if int8 {
+        provider = provider
+            .with_int8(true)
+            .with_int8_calibration_table_name(CALIBRATION)
+            .with_int8_use_native_calibration_table(false);
+    }
+    provider
 }
 
 /// Whether the model file has the tensors that the manifest promises; the shapes of its outputs may be left open.

@@ -267,6 +267,19 @@ impl Model {
 }
 
 impl Manifest {
+    /// Every model, the global one first.
+    pub fn models(&self) -> Vec<&Model> {
+        let refiners = [&self.refiner_body, &self.refiner_c2, &self.refiner_c7].into_iter().flatten();
+        let locator = self.locator.iter().map(|locator| &locator.model);
+        [&self.detector.model].into_iter().chain(locator).chain(refiners.map(|refiner| &refiner.model)).collect()
+    }
+
+    /// The same without all that comes after the global model.
+    pub fn detector_alone(&self) -> Self {
+        let (detector, calibration) = (self.detector.clone(), self.calibration.clone());
+        Self { detector, locator: None, refiner_c2: None, refiner_body: None, refiner_c7: None, calibration }
+    }
+
     /// Reads and checks `folder/manifest.toml`; the model files are not touched yet.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Moment, Number, bytes, names};
+use crate::domain::board::Board;
 use crate::domain::report::NOTICE;
 use crate::ledger::Room;
 
@@ -55,8 +56,33 @@ pub struct Model {
     pub sha256: String,
 }
 
+/// What the passport of a TensorRT engine says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EnginePassport {
+    /// The model's part.
+    pub role: String,
+    /// `fp32`, `fp16` or `int8`.
+    pub precision: String,
+    /// When it was built, RFC 3339.
+    pub built_at: String,
+    /// The device it was built on.
+    pub device: Option<String>,
+    /// Of TensorRT.
+    pub tensorrt: Option<String>,
+    /// Of CUDA.
+    pub cuda: Option<String>,
+    /// Of the driver; on JetPack 5 of Jetson Linux.
+    pub driver: Option<String>,
+    /// The build of ONNX Runtime.
+    pub onnxruntime: String,
+    /// How far its landmarks lie from those of FP32 on the CPU, on average over the golden films, in pixels.
+    pub landmark_mean_px: Option<Number>,
+    /// The largest such distance.
+    pub landmark_max_px: Option<Number>,
+}
+
 /// What the appliance is: retained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Info {
     /// `sagitta.info/1`.
     #[schemars(extend("const" = names::INFO))]
@@ -73,6 +99,8 @@ pub struct Info {
     pub precision: Option<String>,
     /// The models in use.
     pub models: Vec<Model>,
+    /// The TensorRT engines in use; empty where none is.
+    pub engines: Vec<EnginePassport>,
     /// The schemas of the payloads, by name; the documents lie in `docs/schemas/` of the release.
     pub schemas: Vec<String>,
     /// The sentence every report carries.
@@ -85,6 +113,7 @@ pub fn info(
     version: &str,
     revision: &str,
     engine: Option<&crate::domain::report::EngineFacts>,
+    engines: Vec<EnginePassport>,
 ) -> Vec<u8> {
     let models = engine.map(|engine| engine.models.as_slice()).unwrap_or_default();
     bytes(&Info {
@@ -95,6 +124,7 @@ pub fn info(
         provider: engine.map(|engine| engine.provider.clone()),
         precision: engine.map(|engine| engine.precision.clone()),
         models: models.iter().map(|(role, sha256)| Model { role: role.clone(), sha256: sha256.clone() }).collect(),
+        engines,
         schemas: names::ALL.into_iter().map(Into::into).collect(),
         notice: NOTICE.into(),
     })
@@ -155,6 +185,45 @@ pub struct LastError {
     pub text: String,
 }
 
+/// A clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Clock {
+    /// Now.
+    pub mhz: Number,
+    /// What it may reach in this power mode.
+    pub max_mhz: Number,
+}
+
+/// The machine: what its sensors tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Machine {
+    /// As NVIDIA names it, such as `15W` or `MAXN`; `null` off a Jetson.
+    pub power_mode: Option<String>,
+    /// Watts that all measured rails together draw; `null` where none is measured.
+    pub power_w: Option<Number>,
+    /// The fastest core.
+    pub cpu: Option<Clock>,
+    /// The graphics processor.
+    pub gpu: Option<Clock>,
+    /// What slows the machine down just now, as the kernel names it; empty where nothing does.
+    pub throttled_by: Vec<String>,
+    /// Bytes of memory that can still be had.
+    pub memory_available_bytes: Option<u64>,
+    /// Bytes of memory in all; on a Jetson the graphics processor shares them.
+    pub memory_bytes: Option<u64>,
+}
+
+/// The last self-test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SelfTest {
+    /// When it ended.
+    pub at: Moment,
+    /// Whether every golden film was measured as it must be.
+    pub passed: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
 /// How the appliance is: retained, every minute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
@@ -179,6 +248,10 @@ pub struct Health {
     pub disk_free_bytes: Option<u64>,
     /// What the system's sensors tell; empty where there are none.
     pub temperatures: Vec<Temperature>,
+    /// The machine.
+    pub machine: Machine,
+    /// `null` before the first, and where no answers are stored for the models.
+    pub self_test: Option<SelfTest>,
     /// Milliseconds from file complete to acknowledgement; `null` before the first film.
     pub latency_ms: Option<Latency>,
     /// `null` where nothing went wrong since the start.
@@ -204,8 +277,10 @@ pub struct Facts {
     pub outbox: Room,
     /// Bytes free where the ledger lies.
     pub disk_free_bytes: Option<u64>,
-    /// Sensor and degrees Celsius.
-    pub temperatures: Vec<(String, f64)>,
+    /// What the sensors tell.
+    pub board: Board,
+    /// When the last self-test ended, and why it was failed, if it was.
+    pub self_test: Option<(DateTime<Utc>, Option<String>)>,
     /// The last times from file complete to acknowledgement.
     pub latencies: Vec<Duration>,
     /// What went wrong last, and when; never a patient's data.
@@ -230,13 +305,35 @@ pub fn health(facts: &Facts) -> Vec<u8> {
         },
         disk_free_bytes: facts.disk_free_bytes,
         temperatures: facts
+            .board
             .temperatures
             .iter()
             .filter_map(|(sensor, celsius)| {
                 Number::new(*celsius, 1).map(|celsius| Temperature { sensor: sensor.clone(), celsius })
             })
             .collect(),
+        machine: machine(&facts.board),
+        self_test: facts.self_test.as_ref().map(|(at, failure)| SelfTest {
+            at: (*at).into(),
+            passed: failure.is_none(),
+            reason: failure.clone(),
+        }),
         latency_ms: Latency::of(facts.latencies.iter().copied()),
         last_error: facts.last_error.as_ref().map(|(at, text)| LastError { at: (*at).into(), text: text.clone() }),
     })
+}
+
+fn machine(board: &Board) -> Machine {
+    let clock = |clock: Option<(f64, f64)>| {
+        clock.and_then(|(now, max)| Some(Clock { mhz: Number::new(now, 0)?, max_mhz: Number::new(max, 0)? }))
+    };
+    Machine {
+        power_mode: board.power_mode.clone(),
+        power_w: board.power_w.and_then(|watts| Number::new(watts, 1)),
+        cpu: clock(board.cpu_mhz),
+        gpu: clock(board.gpu_mhz),
+        throttled_by: board.throttled_by.clone(),
+        memory_available_bytes: board.memory.map(|(available, _)| available),
+        memory_bytes: board.memory.map(|(_, total)| total),
+    }
 }

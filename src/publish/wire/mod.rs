@@ -27,8 +27,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 pub use device::{
-    Facts, Health, Info, LastError, Latency, Model, OutboxHealth, Status, StatusState, Temperature, health, info,
-    status,
+    Clock, EnginePassport, Facts, Health, Info, LastError, Latency, Machine, Model, OutboxHealth, SelfTest, Status,
+    StatusState, Temperature, health, info, status,
 };
 pub use discovery::discovery;
 pub use fault::{Fault, fault};
