@@ -18,7 +18,7 @@ pub struct Limits {
     pub clipped_share: f64,
     /// Below so many decades of structure over noise ([`Signs::grain`]) the film is grainy.
     pub grain: f64,
-    /// Below so many noise covers the end-plates: the film is to be taken again.
+    /// Below so many noise covers the end-plates, whatever the header says: the film is to be taken again.
     pub grain_repeat: f64,
 }
 
@@ -75,9 +75,10 @@ fn beyond(share: Option<f64>, limit: f64) -> bool {
     share.is_some_and(|share| share > limit)
 }
 
-/// Whether noise covers the end-plates.
-pub fn drowned(signs: &Signs, limits: &Limits) -> bool {
-    grainier(signs, limits.grain_repeat)
+/// Whether noise covers the end-plates: so much of it that the image says so alone, or less where the header agrees.
+pub fn drowned(signs: &Signs, told: Exposure, limits: &Limits) -> bool {
+    let agreed = told.deviation_index.is_some_and(|d| d < limits.deviation_low);
+    grainier(signs, if agreed { limits.grain } else { limits.grain_repeat })
 }
 
 fn grainier(signs: &Signs, limit: f64) -> bool {

@@ -55,8 +55,8 @@ impl Default for Limits {
             rotation_repeat_deg: 13.0,
             lean_deg: 6.5,
             lean_repeat_deg: 8.0,
-            smear: -0.35,
-            smear_repeat: -0.6,
+            smear: -0.45,
+            smear_repeat: -0.7,
             metal: 2.0,
         }
     }

@@ -227,7 +227,8 @@ pub(super) fn overexposed(evidence: &Evidence<'_>) -> Option<String> {
 
 /// Noise covers the end-plates, or the curvature was lost.
 pub(super) fn underexposed_and_unreadable(evidence: &Evidence<'_>) -> Option<String> {
-    let lost = exposure::drowned(&evidence.signs, &evidence.exposure_limits) || evidence.curvature_lost();
+    let lost =
+        exposure::drowned(&evidence.signs, evidence.exposure, &evidence.exposure_limits) || evidence.curvature_lost();
     (evidence.exposure.state == ExposureState::Under && lost).then(|| {
         format!(
             "Too little dose{}: noise covers the end-plates. {} and repeat.",

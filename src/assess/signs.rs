@@ -1,11 +1,12 @@
 //! What the image itself shows over the bodies: smear, grain, saturation, metal. Measured, not yet judged.
 //!
 //! - **Smear.** A patient who moved along the long axis leaves end-plates blurred and walls sharp. The sign is the
-//!   logarithm of the power across the end-plates over that along them, at the frequencies of an edge of about a
-//!   millimetre; noise is alike in both directions and draws it towards 0, never below. The median of the bodies counts.
+//!   logarithm of the power across the end-plates over that along them, at the frequencies of edges of one to two
+//!   millimetres; noise is alike in both directions and draws it towards 0, never below. The median of the bodies counts.
 //! - **Grain.** The decades by which coarse structure stands over the finest waves, which on a film are noise. Both are
 //!   powers of the same pixels, so that window and tone curve cancel out.
-//! - **Flat.** The share of the pixels over the neck that stand at black or at white: nothing is left there to see.
+//! - **Flat.** The share of the pixels over the neck that stand at black or at white, or at the one tone that a full detector
+//!   leaves, wherever the display puts it: nothing is left there to see.
 //! - **Rotation and lean**: `posture`.
 //! - **Metal.** Narrow things brighter than their surroundings (white top-hat), in each body against the quieter half of them.
 //!
@@ -19,8 +20,8 @@ use super::patch::{Patch, SIDE};
 use super::posture;
 use super::spectrum::{Direction, Spectrum};
 
-/// Bands of edges about a millimetre wide, cycles a depth.
-const EDGES: [(f64, f64); 2] = [(6.0, 9.0), (9.0, 12.0)];
+/// Bands of edges one to two millimetres wide, cycles a depth: each counts alike.
+const EDGES: [(f64, f64); 3] = [(4.0, 6.0), (6.0, 9.0), (9.0, 12.0)];
 /// What a body and its cortex leave, cycles a depth.
 const COARSE: (f64, f64) = (2.0, 5.0);
 /// Finer than what detector and focal spot let through: noise.
@@ -156,14 +157,20 @@ impl Window {
             .filter_map(move |row| row.get(self.left..self.right))
     }
 
-    /// The shares of its pixels that are black and white.
+    /// The shares of its pixels that are lost at the dark end and at the bright one: black and white, or of the one tone that
+    /// is commonest, which is dark where it lies below the mean.
     fn flat(self, image: &GrayImage) -> (f64, f64) {
-        let (mut black, mut white, mut all) = (0usize, 0usize, 0usize);
-        for value in self.rows(image).flatten() {
-            (black, white, all) =
-                (black + usize::from(*value <= END), white + usize::from(*value >= u16::MAX - END), all + 1);
+        let mut values: Vec<u16> = self.rows(image).flatten().copied().collect();
+        values.sort_unstable();
+        let share = |count: usize| count as f64 / values.len().max(1) as f64;
+        let black = share(values.partition_point(|v| *v <= END));
+        let white = share(values.len() - values.partition_point(|v| *v < u16::MAX - END));
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64;
+        let commonest = values.chunk_by(|a, b| a == b).max_by_key(|run| run.len());
+        match commonest.and_then(|run| Some((f64::from(*run.first()?), share(run.len())))) {
+            Some((tone, same)) if tone < mean => (black.max(same), white),
+            Some((_, same)) => (black, white.max(same)),
+            None => (black, white),
         }
-        let share = |count: usize| count as f64 / all.max(1) as f64;
-        (share(black), share(white))
     }
 }

@@ -116,7 +116,8 @@ pub(super) fn look(blemish: Blemish, odd: f32, draw: &mut Draw) -> Look {
         blur: draw.even(0.08, 0.22),
         motion: match blemish {
             Blemish::Motion(mm) => mm,
-            _ if draw.chance(0.08 * odd) => draw.even(0.6, 2.0),
+            // A film with a single fault carries no other.
+            _ if draw.chance(0.08 * odd) => draw.even(0.6, 2.0) * if blemish == Blemish::None { 1.0 } else { 0.0 },
             _ => 0.0,
         },
         // Vendors differ most in how much of the broad shading they leave.
