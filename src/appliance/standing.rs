@@ -308,7 +308,7 @@ fn machine(board: &Board) -> Vec<serve::Metric> {
     let temperatures: Vec<Sample> = temperatures
         .map(|(sensor, celsius)| Sample { labels: vec![("sensor", sensor.clone())], value: *celsius })
         .collect();
-    let temperatures = (!temperatures.is_empty()).then(|| Metric {
+    let temperatures = (!temperatures.is_empty()).then_some(Metric {
         name: "sagitta_temperature_celsius",
         help: "What the system's sensors tell.",
         kind: Kind::Gauge,
