@@ -152,7 +152,7 @@ fn load(
     forge: Forge,
 ) -> anyhow::Result<Loaded> {
     let manifest = Manifest::load(&settings.models)?;
-    load_with(&manifest, settings, forge, || Machine::this("test"), None, told, trouble)
+    load_with(&manifest, settings, &forge, || Machine::this("test"), None, told, trouble)
 }
 
 fn on_the_cpu() -> Forge {

@@ -174,7 +174,7 @@ impl Room {
         let told = |one: News| news.lock().unwrap().push(one);
         let machine = || self.machine.clone();
         let no_device = no_device.map(str::to_owned);
-        let loaded = load_with(&self.manifest, &self.settings, self.fake.forge(), machine, no_device, &told, &trouble);
+        let loaded = load_with(&self.manifest, &self.settings, &self.fake.forge(), machine, no_device, &told, &trouble);
         let troubles = troubles.lock().unwrap().clone();
         (loaded, troubles, news.into_inner().unwrap())
     }

@@ -74,21 +74,21 @@ pub const REVISION: &str = env!("SAGITTA_REVISION");
 /// # Errors
 /// A missing library, a model that is not the manifest's, or a provider that fails; each says what to do.
 pub fn detector(settings: &Settings) -> anyhow::Result<Detector> {
-    detector_of(Manifest::load(&settings.models)?, settings)
+    detector_of(&Manifest::load(&settings.models)?, settings)
 }
 
 /// The same with the models of `manifest`, which may be a part of those installed.
 ///
 /// # Errors
 /// As [`detector`].
-pub fn detector_of(manifest: Manifest, settings: &Settings) -> anyhow::Result<Detector> {
+pub fn detector_of(manifest: &Manifest, settings: &Settings) -> anyhow::Result<Detector> {
     let trouble: models::Trouble = Arc::new(|role, why| {
         if let Some(why) = why {
             tracing::warn!(role, why, "a model does not run as it should");
         }
     });
     let told = |news| tracing::info!(?news, "engines");
-    Ok(models::load(&manifest, settings, &told, &trouble)?.detector)
+    Ok(models::load(manifest, settings, &told, &trouble)?.detector)
 }
 
 /// The hierarchy of `manifest`, each model run by what `engine` makes of it.

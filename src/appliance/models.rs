@@ -69,7 +69,7 @@ pub fn load(
     let no_device =
         if wanted == Provider::Cpu { None } else { device().err().map(|error| format!("{wanted}: {error:#}")) };
     let build = runtime.build();
-    load_with(manifest, settings, forge(runtime), || Machine::this(&build), no_device, told, trouble)
+    load_with(manifest, settings, &forge(runtime), || Machine::this(&build), no_device, told, trouble)
 }
 
 /// ONNX Runtime as the one that loads models.
@@ -87,22 +87,19 @@ pub fn forge(runtime: Runtime) -> Forge {
 pub fn load_with(
     manifest: &Manifest,
     settings: &Settings,
-    forge: Forge,
+    forge: &Forge,
     machine: impl FnOnce() -> Machine,
     no_device: Option<String>,
     told: &(dyn Fn(News) + Sync),
     trouble: &Trouble,
 ) -> anyhow::Result<Loaded> {
-    let mut ways = ways(manifest, settings, &forge, machine, no_device, told)?;
+    let mut ways = ways(manifest, settings, forge, machine, no_device, told)?;
     let passports = ways.values().filter_map(|ways| ways.passport.clone()).collect();
     // All at once: loading one takes longer than all of them need of the cores.
     let mut guards: BTreeMap<&'static str, anyhow::Result<Box<dyn Engine>>> = std::thread::scope(|scope| {
         let models = manifest.models().into_iter().filter_map(|model| Some((model, ways.remove(model.role)?)));
         let loading: Vec<_> = models
-            .map(|(model, ways)| {
-                let forge = &forge;
-                (model.role, scope.spawn(move || guarded(model, ways, settings, forge, trouble)))
-            })
+            .map(|(model, ways)| (model.role, scope.spawn(move || guarded(model, ways, settings, forge, trouble))))
             .collect();
         let ended =
             |guard: std::thread::Result<_>| guard.unwrap_or_else(|_| Err(anyhow::anyhow!("loading it panicked")));

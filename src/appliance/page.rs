@@ -191,10 +191,9 @@ fn models(standing: &Standing) -> Vec<Metric> {
 fn machine(board: &Board) -> Vec<serve::Metric> {
     let gauge = |name, help, value: Option<f64>| value.map(|value| Metric::single(name, help, Kind::Gauge, value));
     let temperatures = board.temperatures.iter();
-    let temperatures: Vec<Sample> = temperatures
-        .map(|(sensor, celsius)| Sample::new(vec![("sensor", sensor.clone())], *celsius))
-        .collect();
-    let temperatures = (!temperatures.is_empty()).then(|| Metric {
+    let temperatures: Vec<Sample> =
+        temperatures.map(|(sensor, celsius)| Sample::new(vec![("sensor", sensor.clone())], *celsius)).collect();
+    let temperatures = (!temperatures.is_empty()).then_some(Metric {
         name: "sagitta_temperature_celsius",
         help: "What the system's sensors tell.",
         kind: Kind::Gauge,

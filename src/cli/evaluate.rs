@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let parts = parts(arguments, &settings)?;
     let workers = workers(arguments, settings, &parts, films.len())?;
-    let Some(engine) = workers.first().and_then(|w| w.pipelines.last()).map(|p| p.engine().clone()) else {
+    let Some(engine) = workers.first().and_then(|w| w.pipelines.last()).map(Pipeline::engine) else {
         anyhow::bail!("there is no model to evaluate");
     };
     let mut scores = progressing(&films, workers);
@@ -220,7 +220,7 @@ fn workers(
     settings.pipeline.file_names = true;
     let worker = |_| {
         let pipeline = |(_, manifest): &(String, Manifest)| {
-            Ok(Pipeline::new(settings.pipeline.clone(), None, detector_of(manifest.clone(), &settings)?))
+            Ok(Pipeline::new(settings.pipeline.clone(), None, detector_of(manifest, &settings)?))
         };
         let pipelines = parts.iter().map(pipeline).collect::<anyhow::Result<_>>()?;
         Ok(Worker { pipelines, spacing: settings.pipeline.decode.spacing })

@@ -186,9 +186,7 @@ impl Neck {
 
     /// The landmarks with honest spreads.
     fn honest(&self) -> [Option<Landmark>; LANDMARKS] {
-        self.column().level().map_or(self.landmarks, |level| {
-            honest(self.landmarks, level, &self.calibration.spreads)
-        })
+        self.column().level().map_or(self.landmarks, |level| honest(self.landmarks, level, &self.calibration.spreads))
     }
 
     /// The same, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.

@@ -11,8 +11,8 @@ use crate::domain::detection::C7Visibility;
 use crate::domain::geometry::{Covariance, PixelSpacing, PointPx, SpacingSource};
 use crate::domain::radiograph::{Clipped, Format};
 use crate::domain::report::{
-    Assessment, EngineFacts, Exposure, ExposureState, PositionEvidence, Quality, Report, ReportId, Signs, Source, Timing,
-    Verdict,
+    Assessment, EngineFacts, Exposure, ExposureState, PositionEvidence, Quality, Report, ReportId, Signs, Source,
+    Timing, Verdict,
 };
 use crate::measure::{self, Subject};
 use crate::phantom::truth::Truth;

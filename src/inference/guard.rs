@@ -127,10 +127,10 @@ impl Guarded {
         if trouble != self.trouble {
             match &trouble {
                 Some(why) => {
-                    tracing::error!(role = %self.facts.role, now = %self.facts.provider, %why, "a model runs another way")
+                    tracing::error!(role = %self.facts.role, now = %self.facts.provider, %why, "a model runs another way");
                 }
                 None => {
-                    tracing::info!(role = %self.facts.role, now = %self.facts.provider, "the model runs as it should again")
+                    tracing::info!(role = %self.facts.role, now = %self.facts.provider, "the model runs as it should again");
                 }
             }
             (self.told)(trouble.as_deref());
@@ -203,10 +203,10 @@ impl Rung {
             State::Loading(worker) => match worker.loaded(wait.then_some(patience.load)) {
                 Loaded::Ready(facts) => self.state = State::Ready(worker, facts),
                 Loaded::NotYet => self.state = State::Loading(worker),
-                Loaded::Failed(why) => self.rest(why, patience),
+                Loaded::Failed(why) => self.rest(&why, patience),
                 Loaded::Late => {
                     self.abandoned += 1;
-                    self.rest(format!("it was not loaded within {:?}", patience.load), patience);
+                    self.rest(&format!("it was not loaded within {:?}", patience.load), patience);
                 }
             },
             other => self.state = other,
@@ -247,12 +247,12 @@ impl Rung {
         if hung || self.strikes >= STRIKES {
             // Nobody relieves the last way: it is loaded anew for the next film.
             let none = Patience { rest: Duration::ZERO, ..*patience };
-            self.rest(error.to_string(), if last { &none } else { patience });
+            self.rest(&error.to_string(), if last { &none } else { patience });
         }
     }
 
     /// Lets the engine go. Its thread ends with the film in hand, if ever.
-    fn rest(&mut self, why: String, patience: &Patience) {
+    fn rest(&mut self, why: &str, patience: &Patience) {
         self.why = Some(format!("{}: {why}", self.name));
         self.strikes = 0;
         let rest = patience.rest.saturating_mul(1 << self.rests.min(16)).min(patience.longest_rest);

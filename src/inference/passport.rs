@@ -237,7 +237,8 @@ pub(super) mod tests {
     /// One change each.
     #[test]
     fn any_difference_is_told_by_its_name() {
-        let changes: [(&str, fn(&mut Wanted)); 15] = [
+        type Change = (&'static str, fn(&mut Wanted));
+        let changes: [Change; 15] = [
             ("role", |w| w.role = "locator".into()),
             ("model", |w| w.model_sha256 = "cd".repeat(32)),
             ("precision", |w| w.recipe.precision = Precision::Fp32),

@@ -174,12 +174,8 @@ fn rising(factors: &[[f64; 2]], key: &str) -> Result<Vec<(f64, f64)>, Problem> {
 
 impl RawCalibration {
     fn validate(self) -> Result<Calibration, Problem> {
-        let factors = [
-            ("steadied", self.steadied),
-            ("angles", self.angles),
-            ("lengths", self.lengths),
-            ("ratios", self.ratios),
-        ];
+        let factors =
+            [("steadied", self.steadied), ("angles", self.angles), ("lengths", self.lengths), ("ratios", self.ratios)];
         for (key, factor) in factors {
             require(positive(factor), &format!("calibration.{key}"), "must be more than 0")?;
         }
