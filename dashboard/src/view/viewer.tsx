@@ -108,7 +108,7 @@ function Stage({ report, source, address, shown, lit, still, fail }: StageProps)
         viewBox={`${view.x} ${view.y} ${view.width} ${view.height}`}
         role="img"
         aria-label={still ? "The neck with the landmarks that were found" : "The film with the landmarks and lines that were found. Plus and minus zoom, the arrow keys move, 0 shows all."}
-        tabIndex={still ? undefined : 0}
+        tabindex={still ? undefined : 0}
         style={{ "--ratio": String(full.width / full.height) }}
         {...hands}
       >

@@ -160,10 +160,10 @@ describe("the film", () => {
       const all = await becomes("all is seen first", ([x, y, width, height]) => x === 0 && y === 0 && width === 2500 && height === 3000);
       await stage.hover();
       await page.mouse.wheel(0, -300);
-      await becomes("the wheel zooms", ([, , width]) => width! < 2400);
+      const near = await becomes("the wheel zooms", ([, , width]) => width! < 2400);
       await stage.focus();
       await page.keyboard.press("+");
-      const close = await becomes("a key zooms", ([, , width, height]) => width! < 2000 && Math.abs(height! / width! - 1.2) < 0.01);
+      const close = await becomes("a key zooms", ([, , width, height]) => width! < 0.9 * near[2]! && Math.abs(height! / width! - 1.2) < 0.01);
       await page.keyboard.press("ArrowDown");
       const before = await becomes("a key moves", ([, y]) => y! > close[1]!);
       const area = (await stage.boundingBox())!;
