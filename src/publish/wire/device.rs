@@ -100,6 +100,7 @@ pub struct Info {
     /// The models in use.
     pub models: Vec<Model>,
     /// The TensorRT engines in use; empty where none is.
+    #[serde(default)]
     pub engines: Vec<EnginePassport>,
     /// The schemas of the payloads, by name; the documents lie in `docs/schemas/` of the release.
     pub schemas: Vec<String>,
@@ -195,7 +196,7 @@ pub struct Clock {
 }
 
 /// The machine: what its sensors tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// As NVIDIA names it, such as `15W` or `MAXN`; `null` off a Jetson.
     pub power_mode: Option<String>,
@@ -249,6 +250,7 @@ pub struct Health {
     /// What the system's sensors tell; empty where there are none.
     pub temperatures: Vec<Temperature>,
     /// The machine.
+    #[serde(default)]
     pub machine: Machine,
     /// `null` before the first, and where no answers are stored for the models.
     pub self_test: Option<SelfTest>,
