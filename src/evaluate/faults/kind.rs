@@ -115,7 +115,7 @@ impl Kind {
     /// The fault with its size; sizes run evenly through their range with the seed.
     pub(super) fn blemish(self, seed: u64) -> Blemish {
         let between = |low: f32, high: f32| low + (high - low) * (seed % 7) as f32 / 6.0;
-        let signed = |size: f32| if seed % 2 == 0 { size } else { -size };
+        let signed = |size: f32| if seed.is_multiple_of(2) { size } else { -size };
         match self {
             Self::Faultless => Blemish::Plain,
             Self::Mixed => Blemish::None,
