@@ -96,7 +96,8 @@ fn a_site_that_reads_c6_gets_a_review_for_a_hidden_c7_unless_c6_is_lost_too() {
 #[test]
 fn a_level_at_the_edge_or_behind_it_asks_for_a_repeat_and_names_the_edge() {
     let placing = Placing::default();
-    let lowest = Neck::default().keypoints(placing).corner(Vertebra::C7, Corner::PosteroInferior).unwrap().y;
+    let c7 = Neck::default().keypoints(placing);
+    let lowest = Corner::ALL.map(|corner| c7.corner(Vertebra::C7, corner).unwrap().y).into_iter().fold(0.0, f64::max);
     let cut = |rows: f64| {
         // A film that ends `rows` above C7's lowest corner: black below, like a collimator's leaf.
         radiograph(film(
@@ -231,7 +232,11 @@ fn an_image_without_tone_over_the_neck_is_told_from_the_image() {
     let burnt = radiograph(film(|x, y| if (y / 3 + x / 2) % 3 == 0 { 20_000.0 } else { 0.0 }));
     let assessment = judge(&burnt, &detection);
     assert_eq!(assessment.quality.exposure.state, ExposureState::Over);
-    assert_eq!(assessment.quality.reasons[0].dicom_code, "111212");
+    assert!(
+        assessment.quality.reasons.iter().any(|reason| reason.dicom_code == "111212"),
+        "{:?}",
+        assessment.quality.reasons
+    );
     // Noise as strong as the contrast, from a fixed congruential sequence.
     let noisy = radiograph(film(|x, y| {
         let hash = (x as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
