@@ -149,10 +149,10 @@ fn load(
     settings: &Settings,
     told: &(dyn Fn(News) + Sync),
     trouble: &models::Trouble,
-    forge: Forge,
+    forge: &Forge,
 ) -> anyhow::Result<Loaded> {
     let manifest = Manifest::load(&settings.models)?;
-    load_with(&manifest, settings, &forge, || Machine::this("test"), None, told, trouble)
+    load_with(&manifest, settings, forge, || Machine::this("test"), None, told, trouble)
 }
 
 fn on_the_cpu() -> Forge {
@@ -167,7 +167,7 @@ fn films_that_arrive_while_engines_are_built_wait_and_are_measured() {
         let (engine, estimate) = ("detector-fp16-0123".into(), Some(Duration::from_secs(90)));
         told(News::Building { engine, step: (1, 5), elapsed: Duration::from_secs(30), estimate });
         wait.lock().unwrap().recv().unwrap();
-        load(settings, told, trouble, on_the_cpu())
+        load(settings, told, trouble, &on_the_cpu())
     });
     let service = Service::start("", loader);
     let told = service.status("building_engines");
@@ -214,7 +214,7 @@ fn an_engine_that_has_drifted_gives_way_to_the_cpu_and_online_is_retracted() {
             };
             Ok(Box::new(Changed { inner, facts, change }) as Box<dyn Engine>)
         });
-        load(settings, told, trouble, forge)
+        load(settings, told, trouble, &forge)
     });
     let service = Service::start("provider = \"cuda\"\n", loader);
     service.status("online");
@@ -244,7 +244,7 @@ fn a_film_on_which_the_models_fail_is_tried_again_and_not_lost() {
             };
             Ok(Box::new(Changed { inner, facts, change }) as Box<dyn Engine>)
         });
-        load(settings, told, trouble, forge)
+        load(settings, told, trouble, &forge)
     });
     let service = Service::start("", loader);
     service.status("online");
@@ -257,7 +257,7 @@ fn a_film_on_which_the_models_fail_is_tried_again_and_not_lost() {
 
 #[test]
 fn a_second_service_on_the_same_store_ends_with_an_error_that_names_the_first() {
-    let loader: Loader = Arc::new(|settings, told, trouble| load(settings, told, trouble, on_the_cpu()));
+    let loader: Loader = Arc::new(|settings, told, trouble| load(settings, told, trouble, &on_the_cpu()));
     let service = Service::start("", loader.clone());
     service.status("online");
     let second = settings(service.home.path(), service._broker.port, free_port(), "");
