@@ -216,6 +216,11 @@ impl Evidence<'_> {
         self.spacing.map(|s| s.mm_per_pixel() * pixels).or_else(by_bodies).filter(|mm| mm.is_finite())
     }
 
+    /// Whether tone is left over the neck: contours of a film that is burnt out mean nothing.
+    pub(super) fn has_tone(&self) -> bool {
+        !exposure::burnt(&self.signs, &self.exposure_limits)
+    }
+
     /// How many corners of a body were found surely: to less than [`CLEAR`] of a body's depth.
     pub(super) fn clear_corners(&self, vertebra: Vertebra) -> usize {
         let Some(depth) = typical_depth(&self.detection.keypoints) else { return 0 };

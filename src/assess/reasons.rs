@@ -98,7 +98,7 @@ pub(super) fn rotated(evidence: &Evidence<'_>) -> Option<String> {
 
 /// What a neck does that is turned or leans beyond these limits, and what helps. Lean first: it costs the end-plates.
 fn askew(evidence: &Evidence<'_>, most_rotation: f64, most_lean: f64) -> Option<String> {
-    let beyond = |value: Option<f64>, most: f64| value.filter(|v| *v > most);
+    let beyond = |value: Option<f64>, most: f64| value.filter(|v| *v > most && evidence.has_tone());
     if let Some(lean) = beyond(evidence.signs.lean, most_lean) {
         return Some(format!(
             "The neck leans towards the detector or away from it by about {lean:.0}°: end-plates show twice. Bring the neck \
@@ -113,12 +113,12 @@ const BLURRED: &str = "The end-plates are blurred and the walls are not: the pat
 const STILL: &str = "Support the head, let the patient stop breathing and swallowing, shorten the exposure";
 
 pub(super) fn moved(evidence: &Evidence<'_>) -> Option<String> {
-    let smear = evidence.signs.smear?;
+    let smear = evidence.signs.smear.filter(|_| evidence.has_tone())?;
     (smear < evidence.limits.smear_repeat).then(|| format!("{BLURRED}. {STILL}, and repeat."))
 }
 
 pub(super) fn perhaps_moved(evidence: &Evidence<'_>) -> Option<String> {
-    let smear = evidence.signs.smear?;
+    let smear = evidence.signs.smear.filter(|_| evidence.has_tone())?;
     (smear < evidence.limits.smear)
         .then(|| format!("{BLURRED}. Check that both ends of each end-plate can be seen. {STILL}, if it is repeated."))
 }
@@ -127,7 +127,7 @@ pub(super) fn perhaps_moved(evidence: &Evidence<'_>) -> Option<String> {
 pub(super) fn artifact(evidence: &Evidence<'_>) -> Option<String> {
     let over = |(v, times): &(Vertebra, f64)| (*times > evidence.limits.metal).then(|| v.name());
     let names: Vec<&str> = evidence.signs.metal.iter().filter_map(over).collect();
-    (!names.is_empty()).then(|| {
+    (!names.is_empty() && evidence.has_tone()).then(|| {
         format!(
             "Something as bright as metal lies over {}: check the corners beside it. If it is jewellery, a clasp, a hearing \
              aid or a collar, take it off and repeat; an implant stays.",
