@@ -110,9 +110,9 @@ fn a_level_at_the_edge_or_behind_it_asks_for_a_repeat_and_names_the_edge() {
     assert_eq!(codes(&assessment)[0], "level_cut_off");
     let text = &assessment.quality.reasons[0].text;
     assert!(text.starts_with("C7 is cut off at the lower edge of the field, by about "), "{text}");
-    // Twenty rows from C7's postero-inferior corner, some forty more to the antero-inferior one, and the margin: at 0.15 mm.
+    // Twenty rows and the margin of 0.1 depths, at 0.15 mm a pixel.
     let told: f64 = text.split("about ").nth(1).and_then(|t| t.split(' ').next()).unwrap().parse().unwrap();
-    assert!((9.0..=13.0).contains(&told), "{text}");
+    assert!((3.0..=7.0).contains(&told), "{text}");
     // C7 was not found, and C6 stands right before the edge.
     let gone = Detection { keypoints: without(&detection.keypoints, belongs_to(Vertebra::C7)), ..detection };
     let assessment = judge(&cut(90.0), &gone);
@@ -232,11 +232,8 @@ fn an_image_without_tone_over_the_neck_is_told_from_the_image() {
     let burnt = radiograph(film(|x, y| if (y / 3 + x / 2) % 3 == 0 { 20_000.0 } else { 0.0 }));
     let assessment = judge(&burnt, &detection);
     assert_eq!(assessment.quality.exposure.state, ExposureState::Over);
-    assert!(
-        assessment.quality.reasons.iter().any(|reason| reason.dicom_code == "111212"),
-        "{:?}",
-        assessment.quality.reasons
-    );
+    // Contours of a film without tone mean nothing: no other reason of the image stands before it.
+    assert_eq!(assessment.quality.reasons[0].dicom_code, "111212");
     // Noise as strong as the contrast, from a fixed congruential sequence.
     let noisy = radiograph(film(|x, y| {
         let hash = (x as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (y as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
