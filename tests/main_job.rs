@@ -69,13 +69,22 @@ fn measure_gives_a_report_a_line_and_a_drawing() {
     phantoms(folder.path(), &["--count", "1", "--difficulty", "clean"]);
     let film = folder.path().join("phantom-000042-neutral.dcm").display().to_string();
     let drawings = folder.path().join("drawings").display().to_string();
-    let measured = sagitta(&["measure", &film, "--json", "--overlay", &drawings]);
+    let measured = sagitta(&["measure", &film, "--json", "--overlay", &drawings, "--drawings", &drawings]);
     assert!(measured.status.success(), "{}", text(&measured.stderr));
     let report: Value = serde_json::from_slice(&measured.stdout).unwrap();
     assert_eq!(report["schema"], "sagitta.report/1");
     assert_eq!(report["source"]["patient"], Value::Null, "no ledger, no secret, no pseudonym");
     assert_eq!(report["image"]["spacing_source"], "imager_magnification_corrected");
     assert!(Path::new(&drawings).join("phantom-000042-neutral.overlay.png").is_file());
+    // A number has its drawing and names its convention, a withheld one has none.
+    let numbers = report["measurements"].as_array().unwrap();
+    assert_eq!(numbers.len(), 55);
+    for number in numbers {
+        assert!(number["convention"].is_string() && number["source"].is_string(), "{number}");
+        let level = number["level"].as_str().map_or_else(String::new, |level| format!(".{level}"));
+        let drawing = format!("phantom-000042-neutral.{}{level}.jpg", number["name"].as_str().unwrap());
+        assert_eq!(Path::new(&drawings).join(&drawing).is_file(), number["status"] != "withheld", "{drawing}");
+    }
     // The same film gives the same numbers, whatever the hour.
     let again: Value = serde_json::from_slice(&sagitta(&["measure", &film, "--json"]).stdout).unwrap();
     assert_eq!(report["measurements"], again["measurements"]);

@@ -125,6 +125,9 @@ interface MeasurementHead {
   /** `C5`, `C5-C6`, or `null` for the whole neck. */
   readonly level: string | null;
   readonly unit: Unit | string;
+  /** Its definition with the meaning of its sign, and who defined it so; earlier reports lack them. */
+  readonly convention: string | null;
+  readonly source: string | null;
 }
 
 /** A number exists exactly where it may be shown: a withheld measurement has none. */

@@ -163,7 +163,8 @@ function measurement(raw: unknown): Measurement[] {
   const from = fields(raw);
   const name = text(from["name"]);
   if (name === null) return [];
-  const head = { name, level: text(from["level"]), unit: text(from["unit"]) ?? "" };
+  const [convention, source] = [text(from["convention"], MAX_TEXT), text(from["source"], MAX_TEXT)];
+  const head = { name, level: text(from["level"]), unit: text(from["unit"]) ?? "", convention, source };
   const status = text(from["status"]);
   const reason = text(from["reason"], MAX_TEXT);
   const value = number(from["value"]);

@@ -21,6 +21,10 @@ use crate::publish::wire;
 
 /// Long side of the drawings, pixels.
 const OVERLAY_SIDE: u32 = 1800;
+/// Width of the drawing of a number, pixels.
+const DRAWING_WIDTH: u32 = 600;
+/// The largest such drawing: small enough for a document with fifteen of them.
+const DRAWING_BYTES: usize = 64 * 1024;
 /// A folder, and a watched one, that stand in where only `measure` is used.
 const MINIMAL: &str =
     "[device]\nid = \"measure\"\n[ingest]\nwatch = \"/nonexistent/watch\"\n[store]\npath = \"/nonexistent/store\"\n";
@@ -36,6 +40,9 @@ pub(super) struct Arguments {
     /// Draw each film with its landmarks into this folder
     #[arg(long, value_name = "DIR")]
     overlay: Option<PathBuf>,
+    /// Draw how each number comes about, one picture a number, into this folder
+    #[arg(long, value_name = "DIR")]
+    drawings: Option<PathBuf>,
     /// Millimetres a pixel for films that carry none
     #[arg(long, value_name = "X")]
     spacing_mm: Option<f64>,
@@ -50,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(settings) => settings,
         Err(code) => return Ok(code),
     };
-    if let Some(folder) = &arguments.overlay {
+    for folder in [&arguments.overlay, &arguments.drawings].into_iter().flatten() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let mut pipeline = Pipeline::new(settings.pipeline.clone(), None, detector(&settings)?);
@@ -112,6 +119,9 @@ fn one(pipeline: &mut Pipeline, path: &Path, arguments: &Arguments) -> anyhow::R
             if let Some(folder) = &arguments.overlay {
                 draw(folder, path, &image, &report)?;
             }
+            if let Some(folder) = &arguments.drawings {
+                drawings(folder, path, &image, &report)?;
+            }
             report
         }
     };
@@ -138,6 +148,24 @@ fn draw(
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let to = folder.join(format!("{stem}.overlay.png"));
     overlay::draw(image, report, OVERLAY_SIDE)?.save(&to).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// How each number comes about; numbers that were withheld have no drawing.
+fn drawings(
+    folder: &Path,
+    path: &Path,
+    image: &crate::domain::radiograph::GrayImage,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    for measurement in &report.measurements.0 {
+        let Some(picture) = overlay::construction(image, report, measurement, DRAWING_WIDTH)? else { continue };
+        let level = measurement.level.map_or_else(String::new, |level| format!(".{level}"));
+        let to = folder.join(format!("{stem}.{}{level}.jpg", measurement.quantity.name()));
+        let bytes = overlay::jpeg(&picture, DRAWING_BYTES)?;
+        fs::write(&to, bytes).with_context(|| format!("cannot write {}", to.display()))?;
+    }
+    Ok(())
 }
 
 /// A report for people.

@@ -89,7 +89,7 @@ pub struct Decode {
     pub spacing: Option<PixelSpacing>,
 }
 
-/// Thresholds of the findings; the defaults are paper A's (DESIGN §4).
+/// Thresholds of the findings; the defaults are paper A's (docs/measurements.md).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     /// C2–C7 Cobb below this, degrees: severe kyphosis.

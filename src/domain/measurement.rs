@@ -86,7 +86,7 @@ impl Unit {
     }
 }
 
-/// What is measured; each is defined, with its source, in `docs/measurements.md`.
+/// What is measured; each is defined, with its source, by [`Self::convention`] and in `docs/measurements.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Quantity {
@@ -166,6 +166,11 @@ impl Quantity {
             Self::Pavlov => Unit::Ratio,
             _ => Unit::Millimetres,
         }
+    }
+
+    /// Whether the number changes its sign in the mirror, so that the side faced must be known.
+    pub const fn has_a_sign(self) -> bool {
+        matches!(self.unit(), Unit::Degrees) || matches!(self, Self::Sva | Self::SlipDistance)
     }
 }
 

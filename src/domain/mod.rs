@@ -7,6 +7,7 @@
 pub mod anatomy;
 pub mod arrival;
 pub mod board;
+pub mod convention;
 pub mod decision;
 pub mod detection;
 pub mod fault;

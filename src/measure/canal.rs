@@ -14,10 +14,16 @@ pub fn sdvb([p5, p6, p7, p8]: [Point; 4]) -> f64 {
 /// Points: postero-superior and postero-inferior corner, superior and inferior end of M. M is the stretch between its
 /// ends and no longer: paper A takes the nearest of its points.
 pub fn sdvc([p7, p8, superior, inferior]: [Point; 4]) -> f64 {
-    let (wall, line) = (p7.midpoint(p8), inferior.from(superior));
+    let wall = p7.midpoint(p8);
+    wall.distance(nearest(wall, superior, inferior))
+}
+
+/// The point of the stretch from `superior` to `inferior` that lies nearest to `wall`.
+pub fn nearest(wall: Point, superior: Point, inferior: Point) -> Point {
+    let line = inferior.from(superior);
     let square = line.dot(line);
     let share = if square > 0.0 { (wall.from(superior).dot(line) / square).clamp(0.0, 1.0) } else { 0.0 };
-    wall.distance(superior.towards(inferior, share))
+    superior.towards(inferior, share)
 }
 
 /// Pavlov ratio SDVC / SDVB (paper A (24)).

@@ -74,7 +74,7 @@ impl Default for Settings {
     }
 }
 
-/// Every measurement of DESIGN §4 on one film, in the order of `Quantity::ALL` and then from the head downwards.
+/// Every measurement of `docs/measurements.md` on one film, in the order of `Quantity::ALL` and then from the head downwards.
 pub fn measure(subject: &Subject<'_>, settings: &Settings) -> Measurements {
     table::fill(&table::Reader::new(subject, settings))
 }

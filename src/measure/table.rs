@@ -105,11 +105,6 @@ fn rows(reader: &Reader<'_>, quantity: Quantity) -> Vec<Measurement> {
     }
 }
 
-/// Whether a number changes its sign in the mirror, so that the side faced must be known.
-const fn has_a_sign(quantity: Quantity) -> bool {
-    matches!(quantity.unit(), Unit::Degrees) || matches!(quantity, Quantity::Sva | Quantity::SlipDistance)
-}
-
 /// Reads one row after another from a neck.
 pub(super) struct Reader<'a> {
     neck: Neck<'a>,
@@ -145,7 +140,7 @@ impl<'a> Reader<'a> {
         let Ok(landmarks) = <[Landmark; N]>::try_from(found) else {
             return Reading::Withheld(self.missing(&ids));
         };
-        if has_a_sign(quantity) && !self.facing_known {
+        if quantity.has_a_sign() && !self.facing_known {
             return Reading::Withheld(Cause::SideUnknown.phrase().to_owned());
         }
         if let Some(conflict) = self.conflicts.iter().find(|c| ids.iter().any(|id| c.concerns(*id))) {

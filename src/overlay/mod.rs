@@ -8,6 +8,7 @@
 //! [`jpeg`] makes it small enough for a message: first by quality, then by size.
 
 mod canvas;
+mod construction;
 mod film;
 mod marks;
 mod panel;
@@ -21,6 +22,8 @@ use crate::domain::radiograph::GrayImage;
 use crate::domain::report::Report;
 use canvas::Canvas;
 use text::Fonts;
+
+pub use construction::construction;
 
 /// The long side of an overlay for people, in pixels: a console's screen.
 pub const LONG_SIDE: u32 = 1400;

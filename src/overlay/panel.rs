@@ -27,7 +27,8 @@ fn number(quantity: Quantity, estimate: Estimate) -> String {
     let signed = |v: f64, digits| format!("{v:+.digits$}").replace('-', "−");
     match quantity.unit() {
         Unit::Degrees => format!("{}° ± {half:.1}°", signed(value, 1)),
-        Unit::Millimetres => format!("{} ± {half:.1} mm", signed(value, 1)),
+        Unit::Millimetres if quantity.has_a_sign() => format!("{} ± {half:.1} mm", signed(value, 1)),
+        Unit::Millimetres => format!("{value:.1} ± {half:.1} mm"),
         Unit::Ratio => format!("{value:.2} ± {half:.2}"),
     }
 }

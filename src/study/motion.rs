@@ -17,7 +17,7 @@ pub struct Settings {
     pub slip_mm: f64,
     /// A slip angle that changes by more, degrees, is unstable (paper A).
     pub angle_deg: f64,
-    /// Less motion between the views than this, degrees C2–C7, tells nothing about stability (DESIGN §4).
+    /// Less motion between the views than this, degrees C2–C7, tells nothing about stability (docs/measurements.md).
     pub effort_deg: f64,
 }
 

@@ -6,7 +6,8 @@ use sagitta::assess;
 use sagitta::domain::anatomy::{Facing, Landmark, Stage, Vertebra};
 use sagitta::domain::arrival::ContentHash;
 use sagitta::domain::detection::{C7Visibility, Detection};
-use sagitta::domain::geometry::{PixelSpacing, PointPx};
+use sagitta::domain::geometry::{PixelSpacing, PointPx, SpacingSource};
+use sagitta::domain::measurement::Quantity;
 use sagitta::domain::radiograph::{Acquisition, Clipped, Format, GrayImage, Radiograph};
 use sagitta::domain::report::{EngineFacts, Position, PositionEvidence, Report, ReportId, Source, Timing};
 use sagitta::measure::{self, Subject, measure};
@@ -177,4 +178,41 @@ fn a_picture_full_of_noise_is_made_to_fit_or_refused() {
     let back = image::load_from_memory(&bytes).unwrap();
     assert!(back.width() < 1200 && back.width() >= 256);
     assert!(matches!(overlay::jpeg(&noise, 100), Err(OverlayError::TooLarge(100))));
+}
+
+/// The pictures of the document are those of `scripts/drawings`: one for each quantity, and each is shown.
+#[test]
+fn the_document_shows_a_drawing_of_every_quantity() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let text = std::fs::read_to_string(docs.join("measurements.md")).unwrap();
+    for quantity in Quantity::ALL {
+        let picture = format!("pictures/measurements/{}.jpg", quantity.name());
+        assert!(text.contains(&format!("]({picture})")), "{picture} is not shown");
+        assert!(image::open(docs.join(&picture)).unwrap().width() >= 400, "{picture}");
+        assert!(text.contains(&format!("| `{}` |", quantity.name())), "{} is not in the table", quantity.name());
+    }
+}
+
+#[test]
+fn a_withheld_number_has_no_drawing_and_an_unreliable_one_says_why() {
+    let detection = Neck::default().detection(placing(900, Facing::Left));
+    let film = film(900, &detection);
+    let spacing = PixelSpacing::new(240.0 / 900.0, SpacingSource::Configured);
+    let hidden = Detection { c7_visibility: (C7Visibility::Hidden, 0.9), ..detection };
+    let drawn = |report: &Report, quantity| {
+        let measurement = report.measurements.0.iter().find(|m| m.quantity == quantity).unwrap();
+        overlay::construction(&film, report, measurement, 600).unwrap()
+    };
+    let (with, without) = (report(&film, &hidden, spacing), report(&film, &hidden, None));
+    assert!(drawn(&without, Quantity::Sva).is_none(), "no millimetres, no drawing of a length");
+    assert!(drawn(&without, Quantity::C2Slope).is_some());
+    let (sure, doubted) = (drawn(&with, Quantity::C2C6Cobb).unwrap(), drawn(&with, Quantity::C2C7Cobb).unwrap());
+    keep("construction_cobb.png", &sure);
+    keep("construction_cobb_hidden.png", &doubted);
+    assert_eq!((sure.width(), doubted.width()), (600, 600));
+    let measurement = &with.measurements.0[0];
+    for width in [0, 100, 100_000] {
+        let refused = overlay::construction(&film, &with, measurement, width);
+        assert!(matches!(refused, Err(OverlayError::Size { .. })));
+    }
 }

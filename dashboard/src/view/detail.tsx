@@ -11,7 +11,7 @@ import { Console, type Decide, type Stands } from "./console.tsx";
 import { VerdictSign } from "./icons.tsx";
 import { same, type Lit } from "./layers.tsx";
 import { headline } from "./list.tsx";
-import { Levels, WholeNeck, type Linking } from "./measurements.tsx";
+import { Definitions, Levels, WholeNeck, type Linking } from "./measurements.tsx";
 import { RejectsLine } from "./statistics.tsx";
 import { Viewer } from "./viewer.tsx";
 
@@ -55,6 +55,7 @@ export function Detail({ report, several, overlay, ours, study, device, stands, 
         </div>
       </div>
       <Levels measurements={report.measurements} findings={report.findings} linking={linking} />
+      <Definitions measurements={report.measurements} />
       <Facts report={report} />
     </article>
   );

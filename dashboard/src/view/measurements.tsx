@@ -75,6 +75,25 @@ export function Levels({ measurements, findings, linking }: Props) {
   );
 }
 
+/** What each number means and who defined it so; folded away until it is asked for. */
+export function Definitions({ measurements }: { readonly measurements: readonly Measurement[] }) {
+  const told = new Map(measurements.flatMap((m) => (m.convention === null ? [] : [[m.name, m]])));
+  if (told.size === 0) return null;
+  return (
+    <details class="definitions">
+      <summary>How these numbers are defined</summary>
+      <dl>
+        {[...told.values()].map((m) => (
+          <div key={m.name} data-definition={m.name}>
+            <dt class="payload">{nameOf(m.name)}</dt>
+            <dd class="payload">{m.convention}{m.source !== null && <small> ({m.source})</small>}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
 /** What is measured once a neck. */
 export function WholeNeck({ measurements, findings, linking }: Props) {
   const whole = measurements.filter((m) => m.level === null);

@@ -141,6 +141,15 @@ describe("the film", () => {
       }
     }));
 
+  test("tells on request how a number is defined and by whom, and nothing where a report does not", () =>
+    opened([report(1)], async (page) => {
+      const definition = detailOf(page, 1).locator("[data-definition]");
+      assert.equal(await definition.first().isVisible(), false);
+      await page.getByText("How these numbers are defined").click();
+      assert.match(await definition.first().innerText(), /C7's inferior to C2's inferior end-plate; lordosis positive \(paper A, eqs 9-12\)/);
+      assert.equal(await definition.count(), 1);
+    }));
+
   test("zooms about the pointer and by keys, moves, and shows all again", () =>
     opened([report(1)], async (page, appliance) => {
       film_of(appliance);

@@ -26,7 +26,7 @@ export function measurements(shift = 0): Json[] {
   const each = (names: string[], levels: string[], make: (i: number, j: number) => [number, string, number]): Json[] =>
     names.flatMap((name, i) => levels.map((level, j) => ok(name, level, ...make(i, j))));
   return [
-    ok("c2_c7_cobb", null, 12.4 - shift, "deg", 2.1),
+    { ...ok("c2_c7_cobb", null, 12.4 - shift, "deg", 2.1), convention: "angle from C7's inferior to C2's inferior end-plate; lordosis positive", source: "paper A, eqs 9-12" },
     ok("c2_c6_cobb", null, 9.8 - shift, "deg", 1.8),
     ok("c2_slope", null, 11.2 + shift / 2, "deg", 1.1),
     ok("c7_slope", null, 22.6 - shift / 2, "deg", 1.9),

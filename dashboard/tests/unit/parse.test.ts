@@ -27,6 +27,7 @@ test("a report of the contract is read whole", () => {
   assert.equal(read1.measurements.length, 5 + 6 * 5 + 4 * 5);
   assert.deepEqual(read1.measurements[0], {
     name: "c2_c7_cobb", level: null, unit: "deg", status: "ok", value: 12.4, ci90: [12.4 - 2.1, 12.4 + 2.1], reason: null,
+    convention: "angle from C7's inferior to C2's inferior end-plate; lordosis positive", source: "paper A, eqs 9-12",
   });
   assert.equal(read1.engine.models[0], "detector aaaaaaaaaaaa");
   assert.equal(read1.timing_ms.total, 1090);

@@ -18,7 +18,7 @@ test("numbers carry a true minus, their unit and never a minus zero", () => {
   assert.equal(quantity(3, "furlong"), "3.00 furlong");
   assert.equal(decimal(-0.04, "mm"), "0.0");
   assert.equal(range([-1.25, 2], "mm"), "−1.3 … 2.0");
-  assert.equal(brief({ name: "sva", level: null, unit: "mm", status: "withheld", value: null, ci90: null, reason: "x" }), "–");
+  assert.equal(brief({ name: "sva", level: null, unit: "mm", status: "withheld", value: null, ci90: null, reason: "x", convention: null, source: null }), "–");
 });
 
 test("times are local, and another day shows its date", () => {

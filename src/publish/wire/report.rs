@@ -16,6 +16,7 @@ use super::words::{
     Visibility,
 };
 use super::{Moment, Number, bytes, names};
+use crate::domain::convention::Convention;
 use crate::domain::decision;
 use crate::domain::measurement as measured;
 use crate::domain::report as domain;
@@ -175,6 +176,12 @@ pub struct Measurement {
     pub status: MeasurementStatus,
     /// Why not; `null` where it is to be used.
     pub reason: Option<String>,
+    /// How it is defined, with the meaning of its sign; reports of earlier builds lack it.
+    #[serde(default)]
+    pub convention: Option<String>,
+    /// Who defined it so: paper and equation; reports of earlier builds lack it.
+    #[serde(default)]
+    pub source: Option<String>,
 }
 
 /// What a number crosses.
@@ -353,7 +360,8 @@ fn landmark(id: crate::domain::anatomy::LandmarkId, landmark: &crate::domain::an
 
 fn measurement(measurement: &measured::Measurement) -> Measurement {
     let level = measurement.level.map(|level| level.to_string());
-    reading(measurement.quantity.name(), level, measurement.quantity.unit(), &measurement.reading)
+    let quantity = measurement.quantity;
+    reading(quantity.name(), level, quantity.unit(), &measurement.reading, quantity.convention())
 }
 
 /// A number called `name`, with all that belongs to it.
@@ -362,6 +370,7 @@ pub(super) fn reading(
     level: Option<String>,
     unit: measured::Unit,
     reading: &measured::Reading,
+    convention: Convention,
 ) -> Measurement {
     let decimals = decimals(unit);
     let estimate = reading.estimate();
@@ -381,6 +390,8 @@ pub(super) fn reading(
         }),
         status,
         reason,
+        convention: Some(convention.definition.into()),
+        source: Some(convention.source.into()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::repeat::Decision;
 use super::report::{Measurement, reading};
 use super::words::{Certainty, Effort, Position, ToldBy, Verdict, Visibility};
 use super::{Moment, Number, bytes, names, recall};
+use crate::domain::convention::Convention;
 use crate::domain::measurement::Unit;
 use crate::domain::report::NOTICE;
 use crate::ledger::StudyRow;
@@ -251,7 +252,13 @@ fn dynamic(study: &domain::Study, settings: &domain::Settings) -> Option<Dynamic
     Some(Dynamic {
         flexion: id(Flexion)?,
         extension: id(Extension)?,
-        range_of_motion: reading("range_of_motion", over, Unit::Degrees, &dynamic.range_of_motion),
+        range_of_motion: reading(
+            "range_of_motion",
+            over,
+            Unit::Degrees,
+            &dynamic.range_of_motion,
+            Convention::RANGE_OF_MOTION,
+        ),
         effort: dynamic.effort.into(),
         levels: dynamic.levels.iter().map(motion).collect(),
         thresholds: Thresholds {
@@ -265,8 +272,20 @@ fn dynamic(study: &domain::Study, settings: &domain::Settings) -> Option<Dynamic
 fn motion(motion: &domain::Motion) -> Motion {
     let level = motion.level.to_string();
     Motion {
-        slip_change: reading("slip_change", Some(level.clone()), Unit::Millimetres, &motion.slip),
-        angle_change: reading("angle_change", Some(level.clone()), Unit::Degrees, &motion.angle),
+        slip_change: reading(
+            "slip_change",
+            Some(level.clone()),
+            Unit::Millimetres,
+            &motion.slip,
+            Convention::SLIP_CHANGE,
+        ),
+        angle_change: reading(
+            "angle_change",
+            Some(level.clone()),
+            Unit::Degrees,
+            &motion.angle,
+            Convention::ANGLE_CHANGE,
+        ),
         level,
         stability: match motion.stability {
             domain::Stability::Unstable(_) => Stability::Unstable,
