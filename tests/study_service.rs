@@ -3,100 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 mod publish_support;
-use publish_support::{Mosquitto, Seen5, Subscriber, free_port};
+mod room_support;
+use publish_support::{Mosquitto, Seen5, Subscriber};
+use room_support::Room;
 
-struct Room {
-    home: tempfile::TempDir,
-    service: Option<Child>,
-}
-
-impl Room {
-    fn new(broker: u16) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        fs::create_dir(home.path().join("watch")).unwrap();
-        fs::create_dir(home.path().join("films")).unwrap();
-        let configuration = format!(
-            "[device]\nid = \"room-1\"\n[ingest]\nwatch = \"{0}/watch\"\n[store]\npath = \"{0}/store\"\n\
-             [study]\nlanguages = [\"zh-Hans\", \"en\"]\n[mqtt]\nhost = \"127.0.0.1\"\nport = {broker}\noverlays = false\n\
-             [http]\nlisten = \"127.0.0.1:{1}\"\n",
-            home.path().display(),
-            free_port()
-        );
-        fs::write(home.path().join("sagitta.toml"), configuration).unwrap();
-        Self { home, service: None }
-    }
-
-    fn start(&mut self) {
-        let log = fs::File::options().create(true).append(true).open(self.home.path().join("log")).unwrap();
-        let service = Command::new(env!("CARGO_BIN_EXE_sagitta"))
-            .args(["run", "--config"])
-            .arg(self.home.path().join("sagitta.toml"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.service = Some(service);
-    }
-
-    /// As a power cut does.
-    fn kill(&mut self) {
-        if let Some(mut service) = self.service.take() {
-            service.kill().unwrap();
-            service.wait().unwrap();
-        }
-    }
-
-    /// Films of one patient: neutral, flexion, extension.
-    fn films(&self, seed: &str) -> [PathBuf; 3] {
-        let folder = self.home.path().join("films");
-        let made = Command::new(env!("CARGO_BIN_EXE_sagitta"))
-            .args(["phantom", "--seed", seed, "--pixel-mm", "0.5", "--difficulty", "clean", "--count", "3"])
-            .args(["--views", "neutral,flexion,extension", "--out"])
-            .arg(&folder)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let seed: u32 = seed.parse().unwrap();
-        ["neutral", "flexion", "extension"].map(|view| folder.join(format!("phantom-{seed:06}-{view}.dcm")))
-    }
-
-    /// A copy of `film` with other attributes and a new SOPInstanceUID.
-    fn altered(&self, film: &Path, name: &str, changes: &[&str]) -> PathBuf {
-        let copy = self.home.path().join("films").join(name);
-        fs::copy(film, &copy).unwrap();
-        let done = Command::new("dcmodify")
-            .args(["--no-backup", "--gen-inst-uid"])
-            .args(changes)
-            .arg(&copy)
-            .output()
-            .expect("dcmodify (Debian: dcmtk) is needed");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        copy
-    }
-
-    fn drop_film(&self, film: &Path) {
-        let part = self.home.path().join("part");
-        fs::copy(film, &part).unwrap();
-        fs::rename(part, self.home.path().join("watch").join(film.file_name().unwrap())).unwrap();
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// Films of one patient: neutral, flexion, extension.
+fn films(room: &Room, seed: &str) -> [PathBuf; 3] {
+    let views = "neutral,flexion,extension";
+    let folder = room.phantoms("films", &["--seed", seed, "--count", "3", "--views", views, "--difficulty", "clean"]);
+    let seed: u32 = seed.parse().unwrap();
+    ["neutral", "flexion", "extension"].map(|view| folder.join(format!("phantom-{seed:06}-{view}.dcm")))
 }
 
 fn is_study(seen: &Seen5) -> bool {
@@ -122,7 +43,7 @@ fn films_of_one_patient_become_one_study_whatever_happens_in_between() {
     let mut broker = Mosquitto::start(folder.path());
     let subscriber = Subscriber::start(broker.port, "sagitta/room-1/#");
     let mut room = Room::new(broker.port);
-    let [neutral, flexion, extension] = room.films("2029");
+    let [neutral, flexion, extension] = films(&room, "2029");
     room.start();
 
     // The last film comes first.
@@ -197,7 +118,7 @@ fn films_without_a_study_identifier_are_joined_by_patient_and_time() {
     let broker = Mosquitto::start(folder.path());
     let subscriber = Subscriber::start(broker.port, "sagitta/room-1/#");
     let mut room = Room::new(broker.port);
-    let [_, flexion, extension] = room.films("2029");
+    let [_, flexion, extension] = films(&room, "2029");
     let bare = ["-ea", "(0020,000d)"];
     let first = room.altered(&extension, "first.dcm", &bare);
     let second = room.altered(&flexion, "second.dcm", &bare);

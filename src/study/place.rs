@@ -9,6 +9,8 @@
 //!    that looks neutral is it: it is taken first, and a poor extension often looks neutral by itself. Beside one end that a
 //!    header names, a film without a word that is clearly less bent is neutral: whoever names one end names the other.
 //! 4. Three or more films of which nobody tells anything: the ends of the motion, and the middle.
+//! 5. A film without a word whose lordosis was not read cannot be compared. Where the header of another film names an end it is
+//!    neutral, for the same reason as in 3: so a film that was cut off is replaced by the one taken after it.
 //!
 //! Two necks are compared by the same angle, C2–C7 or C2–C6, and only where it was read without reservation on both. What
 //! stays open is `Unknown`. Every contradiction is told as a [`Disagreement`].
@@ -57,6 +59,7 @@ pub(super) fn places(films: &[Film], effort_deg: f64) -> Vec<Place> {
     let mut places: Vec<Place> = films.iter().map(|film| by_itself(film, films)).collect();
     first_neutral(films, &mut places);
     by_comparison(films, &mut places);
+    unread_beside_a_name(films, &mut places);
     compare_names(films, &mut places, effort_deg);
     places
 }
@@ -162,6 +165,21 @@ fn ends_and_middle(films: &[Film]) -> Vec<Position> {
         })
         .collect();
     if high - low >= ENDS_APART_DEG && places.contains(&Position::Neutral) { places } else { unknown() }
+}
+
+/// Rule 5.
+fn unread_beside_a_name(films: &[Film], places: &mut [Place]) {
+    let named = |place: &Place| {
+        place.told_by == Some(ToldBy::Header) && matches!(place.position, Position::Flexion | Position::Extension)
+    };
+    if !places.iter().any(named) {
+        return;
+    }
+    for (place, film) in places.iter_mut().zip(films) {
+        if place.position == Position::Unknown && bend(film, film).is_none() {
+            *place = Place { position: Position::Neutral, told_by: Some(ToldBy::Header), disagreement: None };
+        }
+    }
 }
 
 /// Finds names that the films' lordosis contradicts.

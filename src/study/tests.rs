@@ -93,6 +93,20 @@ fn beside_one_end_that_the_header_names_the_film_without_a_word_is_neutral() {
     assert_eq!(beside(Extension, 35.0), Unknown, "as far as the extension: a second try?");
 }
 
+/// A film that was cut off, and the same again: whoever labelled the ends left both without a word.
+#[test]
+fn a_film_that_cannot_be_read_is_neutral_beside_a_named_end() {
+    let mut cut = film("cut", Unknown, Unknown, 0.0);
+    for quantity in [Quantity::C2C7Cobb, Quantity::C2C6Cobb] {
+        set(&mut cut, quantity, None, Reading::Withheld("not found: C6, C7".into()));
+    }
+    let again = film("again", Unknown, Neutral, 12.0);
+    let seen = study(vec![cut.clone(), again.clone(), film("f", Flexion, Unknown, -20.0)]);
+    assert_eq!(positions(&seen), [Neutral, Neutral, Flexion]);
+    assert_eq!(seen.films[0].replaced_by, Some(again.report_id.clone()));
+    assert_eq!(positions(&study(vec![cut, again])), [Unknown, Neutral], "nobody has named anything");
+}
+
 #[test]
 fn three_films_of_which_nobody_tells_anything_are_the_ends_and_the_middle() {
     let of = |cobbs: [f64; 3]| positions(&study(cobbs.map(|cobb| film("x", Unknown, Unknown, cobb)).to_vec()));
