@@ -110,7 +110,7 @@ fn work(standing: &Standing) -> Vec<Metric> {
     };
     let metric = |name, help, kind, samples| Metric { name, help, kind, samples };
     let stages = standing.stages.iter().flat_map(|(stage, times)| times.samples(("stage", stage))).collect();
-    let mut all = vec![
+    vec![
         Metric::single(
             "sagitta_reports_total",
             "Films measured since the start.",
@@ -141,10 +141,7 @@ fn work(standing: &Standing) -> Vec<Metric> {
             Kind::Histogram,
             stages,
         ),
-    ];
-    // A metric without a number yet is left out, as Prometheus wishes.
-    all.retain(|metric| !metric.samples.is_empty());
-    all
+    ]
 }
 
 /// What waits, and what room there is.
@@ -260,14 +257,23 @@ mod tests {
     #[test]
     fn what_was_done_is_told_by_verdict_code_and_stage() {
         let mut standing = Standing::default();
-        assert!(work(&standing).iter().all(|metric| !metric.samples.is_empty()));
+        // Every series begins at zero, so that its first film counts as an increase.
+        let begun = work(&standing);
+        assert!(begun.iter().all(|metric| !metric.samples.is_empty() && metric.samples.iter().all(|s| s.value == 0.0)));
         standing.recorded(&standing::Tally::Report(Verdict::Repeat), false);
         standing.recorded(&standing::Tally::Fault(FaultCode::Unreadable), false);
         standing.timed(Timing { detect: Duration::from_millis(300), ..Timing::default() });
         let told = work(&standing);
         let find = |name: &str| told.iter().find(|metric| metric.name == name).unwrap();
-        assert_eq!(find("sagitta_verdicts_total").samples, [Sample::new(vec![("verdict", "repeat".into())], 1.0)]);
-        assert_eq!(find("sagitta_faults_total").samples[0].labels[0].0, "code");
+        let verdict = |word: &str, n: f64| Sample::new(vec![("verdict", word.into())], n);
+        assert_eq!(
+            find("sagitta_verdicts_total").samples,
+            [verdict("accept", 0.0), verdict("repeat", 1.0), verdict("review", 0.0)]
+        );
+        let faults = &find("sagitta_faults_total").samples;
+        assert_eq!(faults.len(), FaultCode::ALL.len());
+        let unreadable = Sample::new(vec![("code", "unreadable".into())], 1.0);
+        assert!(faults.contains(&unreadable) && faults.iter().map(|s| s.value).sum::<f64>() == 1.0);
         let stages = &find("sagitta_stage_seconds").samples;
         let count = |stage: &str| stages.iter().filter(|s| s.ending == "_count" && s.labels[0].1 == stage).count();
         assert_eq!(["settle", "decode", "detect", "measure", "total"].map(count), [1; 5]);

@@ -33,6 +33,9 @@ pub(super) enum Tally {
     PassedOver,
 }
 
+/// What a film passes through, and the whole.
+const STAGES: [&str; 5] = ["settle", "decode", "detect", "measure", "total"];
+
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Standing {
@@ -57,10 +60,15 @@ impl Default for Standing {
     fn default() -> Self {
         Self {
             started_at: Utc::now(),
-            verdicts: BTreeMap::new(),
-            faults: BTreeMap::new(),
+            // All from zero: a series that begins with its first film would hide that film from Prometheus' `increase`.
+            verdicts: Verdict::ALL
+                .into_iter()
+                .filter(|v| *v != Verdict::NotApplicable)
+                .map(|v| (v.name(), 0))
+                .collect(),
+            faults: FaultCode::ALL.into_iter().map(|code| (code.name(), 0)).collect(),
             passed_over: 0,
-            stages: BTreeMap::new(),
+            stages: STAGES.into_iter().map(|stage| (stage, serve::Histogram::default())).collect(),
             folder: None,
             building: None,
             cannot_record: None,
@@ -102,9 +110,7 @@ impl Standing {
     /// How long the stages of a film took that has just been recorded.
     pub(super) fn timed(&mut self, timing: Timing) {
         let Timing { settle, decode, detect, measure, total } = timing;
-        let stages =
-            [("settle", settle), ("decode", decode), ("detect", detect), ("measure", measure), ("total", total)];
-        for (stage, time) in stages {
+        for (stage, time) in STAGES.into_iter().zip([settle, decode, detect, measure, total]) {
             self.stages.entry(stage).or_default().observe(time.as_secs_f64());
         }
     }
