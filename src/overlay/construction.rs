@@ -394,11 +394,11 @@ mod tests {
             (Unit::Millimetres, [length]) => length * MM,
             (Unit::Ratio, [body, canal]) => canal / body,
             (Unit::Degrees, []) => {
-                let arcs = sketch.strokes.iter().filter_map(|s| match s {
+                let mut arcs = sketch.strokes.iter().filter_map(|s| match s {
                     Stroke::Arc(points) => Some(points),
                     _ => None,
                 });
-                let arc = arcs.last().unwrap();
+                let arc = arcs.next().unwrap();
                 // The sum of the chords, on a circle two bodies in radius.
                 let along: f64 = arc.iter().zip(arc.iter().skip(1)).map(|(a, b)| a.distance(*b)).sum();
                 (along / (2.0 * sketch.depth)).to_degrees()
