@@ -49,7 +49,9 @@ fn the_manual_and_the_completions_are_current() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             // Section 8 is written by hand.
-            if path.extension().is_some_and(|e| e == "8") || documents.contains_key(path.strip_prefix(PACKAGING).unwrap()) {
+            if path.extension().is_some_and(|e| e == "8")
+                || documents.contains_key(path.strip_prefix(PACKAGING).unwrap())
+            {
                 continue;
             }
             assert!(update, "{} belongs to no verb any more: remove it", path.display());
