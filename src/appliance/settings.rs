@@ -81,7 +81,11 @@ impl Settings {
             pipeline: pipeline(config),
             inference: inference(config),
             fallback: config.inference.fallback.iter().map(|name| provider(*name)).collect(),
-            patience: Patience { deadline: config.inference.deadline, ..Patience::default() },
+            patience: Patience {
+                deadline: config.inference.deadline,
+                last_deadline: config.inference.deadline.max(Patience::default().last_deadline),
+                ..Patience::default()
+            },
             self_test: config.inference.self_test,
             models: models_in_use(config.inference.models.as_deref(), &config.store.path),
             store: config.store.path.clone(),

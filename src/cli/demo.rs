@@ -13,6 +13,9 @@ pub(super) struct Arguments {
     /// End with 0 when a subscriber has received what is due for every film, else with 1
     #[arg(long)]
     once: bool,
+    /// How many of the demo's films are exposed [default: all]
+    #[arg(long, value_name = "N")]
+    films: Option<usize>,
     /// Where the page is served; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     http: SocketAddr,
@@ -29,6 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     super::log_to_stderr(Level::Warn, false);
     let settings = demo::Settings {
         once: arguments.once,
+        films: arguments.films.unwrap_or(usize::MAX),
         http: arguments.http,
         mqtt: arguments.mqtt,
         websocket: arguments.websocket,

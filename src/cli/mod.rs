@@ -19,7 +19,7 @@ mod support_bundle;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::appliance::{REVISION, VERSION};
@@ -69,6 +69,11 @@ enum Verb {
     Outbox(outbox::Arguments),
     /// Take the announcement to home automation back
     Discovery(discovery::Arguments),
+}
+
+/// The command line as manual pages and completions are made from it; without the git revision, which changes all the time.
+pub fn command() -> clap::Command {
+    Arguments::command().version(env!("CARGO_PKG_VERSION"))
 }
 
 /// Parses, runs, and says how it went.

@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub struct Settings {
     /// End when every film has its report.
     pub once: bool,
+    /// Expose so many films, or all where there are fewer.
+    pub films: usize,
     /// Where the page is served.
     pub http: SocketAddr,
     /// MQTT over TCP.
@@ -71,7 +73,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<bool> {
     }
     let watched = home.watched();
     let (films, dropped) = mpsc::channel(1);
-    std::thread::Builder::new().name("modality".into()).spawn(move || modality(&watched, &films))?;
+    std::thread::Builder::new().name("modality".into()).spawn(move || modality(&watched, settings.films, &films))?;
     let complete = follow(heard, dropped, settings.once).await;
     let _ = stop.send(());
     service.await??;
@@ -80,8 +82,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<bool> {
 }
 
 /// The X-ray room: exposes one film after the other and writes it into the folder.
-fn modality(folder: &Path, films: &mpsc::Sender<anyhow::Result<Film>>) {
-    for film in patients::films() {
+fn modality(folder: &Path, count: usize, films: &mpsc::Sender<anyhow::Result<Film>>) {
+    for film in patients::films().take(count) {
         let written = film.and_then(|film| {
             let part = folder.join(format!(".{}.part", film.name));
             film.write(&part)?;

@@ -7,7 +7,8 @@
 //! 2. the environment variables `SAGITTA_ONNXRUNTIME` and `ORT_DYLIB_PATH`,
 //! 3. `runtime/<version>/<arch>/` below the working directory or a folder above the program (`scripts/fetch-onnxruntime`
 //!    puts it there), the newest version first,
-//! 4. `/usr/lib/sagitta/`.
+//! 4. `/usr/local/lib/sagitta/`, where `sagitta-onnxruntime` puts the site's own, with TensorRT for example,
+//! 5. `/usr/lib/sagitta/`, where the package puts one for the CPU.
 //!
 //! A process loads one library, once: a second [`Runtime::load`] of the same file gives the same runtime, of another file
 //! an error. Execution providers fail silently by default; here they never do: what was asked for runs, or an error says why.
@@ -27,8 +28,8 @@ use super::engine::{Engine, EngineError, Facts, Outputs, Signature, Tensor};
 use super::manifest::{ManifestError, Model};
 use super::passport::{Options, Precision};
 
-/// Where a package installs the library.
-const SYSTEM_FOLDER: &str = "/usr/lib/sagitta";
+/// Where `sagitta-onnxruntime` installs the library, and where the package has its own.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/local/lib/sagitta", "/usr/lib/sagitta"];
 /// How many folders above the program are searched for `runtime/`: enough for `target/debug/deps` in a checkout.
 const FOLDERS_ABOVE_PROGRAM: usize = 5;
 
@@ -37,8 +38,8 @@ const FOLDERS_ABOVE_PROGRAM: usize = 5;
 pub enum RuntimeError {
     /// No library anywhere.
     #[error(
-        "ONNX Runtime was not found (looked in: {searched}); run scripts/fetch-onnxruntime, or set SAGITTA_ONNXRUNTIME \
-         or [inference] library to the full path of libonnxruntime.so"
+        "ONNX Runtime was not found (looked in: {searched}); run scripts/fetch-onnxruntime, where Sagitta is installed \
+         sagitta-onnxruntime, or set SAGITTA_ONNXRUNTIME or [inference] library to the full path of libonnxruntime.so"
     )]
     NotFound {
         /// The places, for people.
@@ -392,7 +393,7 @@ impl Surroundings {
         if let Ok(program) = std::env::current_exe() {
             folders.extend(program.ancestors().skip(1).take(FOLDERS_ABOVE_PROGRAM).map(|d| d.join("runtime")));
         }
-        folders.push(PathBuf::from(SYSTEM_FOLDER));
+        folders.extend(SYSTEM_FOLDERS.map(PathBuf::from));
         Self { variables: variables.into(), folders }
     }
 }
