@@ -951,13 +951,17 @@ _sagitta() {
             return 0
             ;;
         sagitta__subcmd__measure)
-            opts="-h --json --overlay --spacing-mm --config --help"
+            opts="-h --json --overlay --drawings --spacing-mm --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --overlay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drawings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -43,6 +43,7 @@ complete -c sagitta -n "__fish_sagitta_needs_command" -f -a "help" -d 'Print thi
 complete -c sagitta -n "__fish_sagitta_using_subcommand run" -l config -d 'The configuration [default: /etc/sagitta/sagitta.toml]' -r -F
 complete -c sagitta -n "__fish_sagitta_using_subcommand run" -s h -l help -d 'Print help'
 complete -c sagitta -n "__fish_sagitta_using_subcommand measure" -l overlay -d 'Draw each film with its landmarks into this folder' -r -F
+complete -c sagitta -n "__fish_sagitta_using_subcommand measure" -l drawings -d 'Draw how each number comes about, one picture a number, into this folder' -r -F
 complete -c sagitta -n "__fish_sagitta_using_subcommand measure" -l spacing-mm -d 'Millimetres a pixel for films that carry none' -r
 complete -c sagitta -n "__fish_sagitta_using_subcommand measure" -l config -d 'Take thresholds and models from this configuration' -r -F
 complete -c sagitta -n "__fish_sagitta_using_subcommand measure" -l json -d 'One report a line, as on MQTT, rather than a table'
