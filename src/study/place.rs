@@ -9,8 +9,9 @@
 //!    that looks neutral is it: it is taken first, and a poor extension often looks neutral by itself. Beside one end that a
 //!    header names, a film without a word that is clearly less bent is neutral: whoever names one end names the other.
 //! 4. Three or more films of which nobody tells anything: the ends of the motion, and the middle.
-//! 5. A film without a word whose lordosis was not read cannot be compared. Where the header of another film names an end it is
-//!    neutral, for the same reason as in 3: so a film that was cut off is replaced by the one taken after it.
+//! 5. A film without a word whose lordosis was not read cannot be compared. Where the header of another film names an end and a
+//!    neutral film was taken later it is neutral, for the same reason as in 3: a film that was cut off is replaced by the one
+//!    taken after it. It never replaces one itself: after the last neutral film it stays unknown.
 //!
 //! Two necks are compared by the same angle, C2–C7 or C2–C6, and only where it was read without reservation on both. What
 //! stays open is `Unknown`. Every contradiction is told as a [`Disagreement`].
@@ -175,7 +176,8 @@ fn unread_beside_a_name(films: &[Film], places: &mut [Place]) {
     if !places.iter().any(named) {
         return;
     }
-    for (place, film) in places.iter_mut().zip(films) {
+    let last = places.iter().rposition(|place| place.position == Position::Neutral).unwrap_or_default();
+    for (place, film) in places.iter_mut().zip(films).take(last) {
         if place.position == Position::Unknown && bend(film, film).is_none() {
             *place = Place { position: Position::Neutral, told_by: Some(ToldBy::Header), disagreement: None };
         }

@@ -95,7 +95,7 @@ fn beside_one_end_that_the_header_names_the_film_without_a_word_is_neutral() {
 
 /// A film that was cut off, and the same again: whoever labelled the ends left both without a word.
 #[test]
-fn a_film_that_cannot_be_read_is_neutral_beside_a_named_end() {
+fn a_film_that_cannot_be_read_is_replaced_beside_a_named_end_and_replaces_none() {
     let mut cut = film("cut", Unknown, Unknown, 0.0);
     for quantity in [Quantity::C2C7Cobb, Quantity::C2C6Cobb] {
         set(&mut cut, quantity, None, Reading::Withheld("not found: C6, C7".into()));
@@ -104,6 +104,11 @@ fn a_film_that_cannot_be_read_is_neutral_beside_a_named_end() {
     let seen = study(vec![cut.clone(), again.clone(), film("f", Flexion, Unknown, -20.0)]);
     assert_eq!(positions(&seen), [Neutral, Neutral, Flexion]);
     assert_eq!(seen.films[0].replaced_by, Some(again.report_id.clone()));
+    let flexion = film("f", Flexion, Unknown, -20.0);
+    let after = study(vec![again.clone(), flexion.clone(), cut.clone()]);
+    assert_eq!(positions(&after), [Neutral, Flexion, Unknown], "it may be anything, and the good film stays");
+    assert!(after.films.iter().all(|f| f.replaced_by.is_none()));
+    assert_eq!(positions(&study(vec![cut.clone(), flexion])), [Unknown, Flexion]);
     assert_eq!(positions(&study(vec![cut, again])), [Unknown, Neutral], "nobody has named anything");
 }
 
