@@ -3,7 +3,7 @@
 //! Every sign of the image is read off such patches, so that what is told does not depend on the pixels of the detector,
 //! the size of the patient or the tilt of the body. Each of the [`SIDE`]² samples is the mean of the film over its own area.
 
-use crate::domain::anatomy::{Corner, Keypoints, Vertebra};
+use crate::domain::anatomy::{Corner, Keypoints, LandmarkId, Vertebra};
 use crate::domain::geometry::PointPx;
 use crate::domain::radiograph::GrayImage;
 
@@ -13,6 +13,8 @@ pub const SIDE: usize = 96;
 pub const SPAN: f64 = 1.9;
 /// A patch of which more than this share lies off the film tells nothing.
 const MOST_OUTSIDE: f64 = 0.05;
+/// In body depths: a corner that is known to about a millimetre.
+const CLEAR: f64 = 0.07;
 /// A sample is the mean of at most so many places a side.
 const MOST_PLACES: usize = 4;
 
@@ -34,6 +36,16 @@ pub fn typical_depth(keypoints: &Keypoints) -> Option<f64> {
     let mut depths: Vec<f64> = Vertebra::ALL.into_iter().filter_map(plate).collect();
     depths.sort_by(f64::total_cmp);
     depths.get(depths.len() / 2).copied()
+}
+
+/// How many corners of a body were found surely: to less than [`CLEAR`] of a body's depth.
+pub fn clear_corners(keypoints: &Keypoints, vertebra: Vertebra) -> usize {
+    let Some(depth) = typical_depth(keypoints) else { return 0 };
+    let clear = |c: &Corner| {
+        let landmark = keypoints.get(LandmarkId::Corner(vertebra, *c));
+        landmark.is_some_and(|l| l.covariance.sigma() < CLEAR * depth)
+    };
+    Corner::ALL.iter().filter(|c| clear(c)).count()
 }
 
 impl Patch {

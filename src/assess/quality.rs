@@ -9,7 +9,7 @@ use super::applicability::{self, Applicability};
 use super::field::Field;
 use super::patch::typical_depth;
 use super::{Settings, exposure, reasons, signs};
-use crate::domain::anatomy::{Corner, LandmarkId, Vertebra};
+use crate::domain::anatomy::{Corner, Vertebra};
 use crate::domain::detection::Detection;
 use crate::domain::geometry::PixelSpacing;
 use crate::domain::measurement::{Measurements, Quantity, Reading};
@@ -57,7 +57,7 @@ impl Default for Limits {
             lean_repeat_deg: 8.0,
             smear: -0.45,
             smear_repeat: -0.7,
-            metal: 2.0,
+            metal: 1.9,
         }
     }
 }
@@ -79,8 +79,6 @@ const LEAST_LEVELS: usize = 2;
 
 /// What stands for millimetres where a film has no spacing: the depth of a body of an adult.
 const BODY_DEPTH_MM: f64 = 16.0;
-/// In body depths: a corner that is known to about a millimetre.
-const CLEAR: f64 = 0.07;
 /// CID 7011: image artifact.
 const ARTIFACT: &str = "111207";
 /// CID 7011: positioning.
@@ -147,7 +145,7 @@ pub fn judge(
     measurements: &Measurements,
     settings: &Settings,
 ) -> Quality {
-    let signs = signs::read(&radiograph.image, &detection.keypoints, detection.rotation);
+    let signs = signs::read(&radiograph.image, detection);
     let evidence = Evidence {
         header: applicability::applicability(&radiograph.acquisition),
         detection,
@@ -219,16 +217,6 @@ impl Evidence<'_> {
     /// Whether tone is left over the neck: contours of a film that is burnt out mean nothing.
     pub(super) fn has_tone(&self) -> bool {
         !exposure::burnt(&self.signs, &self.exposure_limits)
-    }
-
-    /// How many corners of a body were found surely: to less than [`CLEAR`] of a body's depth.
-    pub(super) fn clear_corners(&self, vertebra: Vertebra) -> usize {
-        let Some(depth) = typical_depth(&self.detection.keypoints) else { return 0 };
-        let clear = |c: &Corner| {
-            let landmark = self.detection.keypoints.get(LandmarkId::Corner(vertebra, *c));
-            landmark.is_some_and(|l| l.covariance.sigma() < CLEAR * depth)
-        };
-        Corner::ALL.iter().filter(|c| clear(c)).count()
     }
 
     /// A score that is no number counts as low; and what shows fewer than two vertebrae shows no neck, whatever the score.

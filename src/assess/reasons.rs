@@ -4,6 +4,7 @@
 use super::applicability::Applicability;
 use super::exposure;
 use super::field::Edge;
+use super::patch::clear_corners;
 use super::quality::Evidence;
 use crate::domain::anatomy::{LandmarkId, Vertebra};
 use crate::domain::detection::C7Visibility;
@@ -75,7 +76,7 @@ pub(super) fn c7_hidden(evidence: &Evidence<'_>) -> Option<String> {
 pub(super) fn c7_partly_hidden(evidence: &Evidence<'_>) -> Option<String> {
     let partly = evidence.detection.c7_visibility.0 == C7Visibility::Partial;
     (partly && !evidence.is_ok(Quantity::C2C7Cobb)).then(|| {
-        let clear = evidence.clear_corners(Vertebra::C7);
+        let clear = clear_corners(&evidence.detection.keypoints, Vertebra::C7);
         format!(
             "The shoulders hide a part of C7 ({clear} of its 4 corners are clear), and its end-plates are uncertain: check \
              them on the film. {SHOULDERS}."

@@ -8,15 +8,19 @@
 //! - **Flat.** The share of the pixels over the neck that stand at black or at white, or at the one tone that a full detector
 //!   leaves, wherever the display puts it: nothing is left there to see.
 //! - **Rotation and lean**: `posture`.
-//! - **Metal.** Narrow things brighter than their surroundings (white top-hat), in each body against the quieter half of them.
+//! - **Metal.** Things up to about 10 mm wide and brighter than their surroundings (white top-hat), on each body that no
+//!   shoulder covers and on its front, against the two quietest of these bodies.
 //!
 //! A sign that could not be read is absent; nothing here fails.
 
-use crate::domain::anatomy::{Keypoints, Vertebra};
+use std::ops::Range;
+
+use crate::domain::anatomy::{Corner, Keypoints, Vertebra};
+use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::radiograph::GrayImage;
 use crate::domain::report::Signs;
 
-use super::patch::{Patch, SIDE};
+use super::patch::{Patch, SIDE, clear_corners};
 use super::posture;
 use super::spectrum::{Direction, Spectrum};
 
@@ -30,23 +34,26 @@ const FINE: (f64, f64) = (17.0, 22.0);
 const ENOUGH: usize = 2;
 /// Power below this is the rounding of an 8-bit film.
 const NOTHING: f64 = 1e-7;
-/// Samples to either side of a narrow thing: 0.12 depths, about 2 mm.
-const NARROW: usize = 6;
-/// The border of a patch that the body does not reach.
-const BORDER: usize = 16;
-/// This quantile of the top-hat within a patch stands for its brightest narrow thing.
-const BRIGHTEST: f64 = 0.995;
+/// Samples to either side of a narrow thing: 0.3 depths, about 5 mm.
+const NARROW: usize = 15;
+/// Where in a patch a body lies and what is fixed to its front: columns, which run forwards, and rows.
+const BODY: (Range<usize>, Range<usize>) = (20..86, 20..76);
+/// This quantile of the top-hat over a body stands for its brightest narrow thing.
+const BRIGHTEST: f64 = 0.99;
+/// How much more stands out on C2 than on the others without any metal: its dens, and the ring of the atlas before it.
+const DENS: f64 = 1.6;
 /// Within this share of the range from an end a pixel counts as flat: display curves level out there.
 const END: u16 = u16::MAX / 200;
 /// Fewer pixels over the neck than this tell nothing.
 const ENOUGH_PIXELS: usize = 1024;
 
-/// What `image` shows over the bodies of `keypoints`.
-pub fn read(image: &GrayImage, keypoints: &Keypoints, rotation: Option<f64>) -> Signs {
+/// What `image` shows over the bodies of `detection`.
+pub fn read(image: &GrayImage, detection: &Detection) -> Signs {
+    let keypoints = &detection.keypoints;
     let patches = Patch::all(image, keypoints);
     let spectra: Vec<Spectrum> = patches.iter().map(Spectrum::of).collect();
     let posture = posture::read(image, keypoints);
-    let by_model = rotation.map(f64::abs).filter(|r| r.is_finite());
+    let by_model = detection.rotation.map(f64::abs).filter(|r| r.is_finite());
     let enough = |values: Vec<f64>| (values.len() >= ENOUGH).then_some(values);
     let flat = Window::over(image, keypoints).map(|window| window.flat(image));
     Signs {
@@ -54,7 +61,7 @@ pub fn read(image: &GrayImage, keypoints: &Keypoints, rotation: Option<f64>) -> 
         grain: enough(spectra.iter().filter_map(grain).collect()).map(|g| g.iter().sum::<f64>() / g.len() as f64),
         black: flat.map(|(black, _)| black),
         white: flat.map(|(_, white)| white),
-        metal: metal(&patches),
+        metal: metal(&patches, detection),
         rotation: [by_model, posture.map(|p| p.rotation)].into_iter().flatten().reduce(f64::max),
         lean: posture.map(|p| p.lean),
     }
@@ -83,31 +90,52 @@ fn grain(spectrum: &Spectrum) -> Option<f64> {
     (coarse > NOTHING).then(|| (coarse / fine).log10())
 }
 
-/// The brightest narrow thing of each body, as a multiple of what the quieter half of the bodies show.
-fn metal(patches: &[Patch]) -> Vec<(Vertebra, f64)> {
-    let shown: Vec<(Vertebra, f64)> = patches.iter().map(|p| (p.vertebra, brightest(&p.values))).collect();
-    let mut sorted: Vec<f64> = shown.iter().map(|(_, s)| *s).collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.truncate(sorted.len().div_ceil(2));
-    let usual = sorted.iter().sum::<f64>() / sorted.len().max(1) as f64;
-    if sorted.len() < ENOUGH || usual <= 0.0 {
+/// The brightest narrow thing of each body that no shoulder covers, as a multiple of what the two quietest show of those
+/// whose corners are all clear.
+fn metal(patches: &[Patch], detection: &Detection) -> Vec<(Vertebra, f64)> {
+    let covered: &[Vertebra] = match detection.c7_visibility.0 {
+        C7Visibility::Full => &[],
+        C7Visibility::Partial => &[Vertebra::C7],
+        C7Visibility::Hidden => &[Vertebra::C6, Vertebra::C7],
+    };
+    let clear = |v| v != Vertebra::C2 && clear_corners(&detection.keypoints, v) == Corner::ALL.len();
+    let without = |v| if v == Vertebra::C2 { DENS } else { 1.0 };
+    let free = patches.iter().filter(|p| !covered.contains(&p.vertebra));
+    let shown: Vec<(Vertebra, f64)> = free.map(|p| (p.vertebra, brightest(&p.values) / without(p.vertebra))).collect();
+    let mut quietest: Vec<f64> = shown.iter().filter(|(v, _)| clear(*v)).map(|(_, s)| *s).collect();
+    quietest.sort_by(f64::total_cmp);
+    quietest.truncate(ENOUGH);
+    let usual = quietest.iter().sum::<f64>() / ENOUGH as f64;
+    if quietest.len() < ENOUGH || usual <= 0.0 {
         return Vec::new();
     }
     shown.into_iter().map(|(vertebra, s)| (vertebra, s / usual)).collect()
 }
 
 fn brightest(values: &[f32]) -> f64 {
-    let opened = pass(&pass(values, f32::min, f32::MAX), f32::max, f32::MIN);
-    let inner = BORDER..SIDE - BORDER;
-    let mut hats: Vec<f32> = values
+    let smooth = mean_of_nine(values);
+    let opened = pass(&pass(&smooth, f32::min, f32::MAX), f32::max, f32::MIN);
+    let mut hats: Vec<f32> = smooth
         .iter()
         .zip(&opened)
         .enumerate()
-        .filter(|(i, _)| inner.contains(&(i % SIDE)) && inner.contains(&(i / SIDE)))
+        .filter(|(i, _)| BODY.0.contains(&(i % SIDE)) && BODY.1.contains(&(i / SIDE)))
         .map(|(_, (v, o))| v - o)
         .collect();
     hats.sort_by(f32::total_cmp);
     hats.get((BRIGHTEST * hats.len() as f64) as usize).map_or(0.0, |h| f64::from(*h))
+}
+
+/// Each sample with its neighbours: less noise, which an opening would take for structure.
+fn mean_of_nine(values: &[f32]) -> Vec<f32> {
+    let about = |i: usize| i.saturating_sub(1)..(i + 2).min(SIDE);
+    let mean = |i: usize| {
+        let (rows, columns) = (about(i / SIDE), about(i % SIDE));
+        let count = (rows.len() * columns.len()) as f32;
+        rows.flat_map(|y| columns.clone().map(move |x| y * SIDE + x)).filter_map(|at| values.get(at)).sum::<f32>()
+            / count
+    };
+    (0..SIDE * SIDE).map(mean).collect()
 }
 
 /// The least or the greatest of the square about each sample.

@@ -3,7 +3,7 @@
 use super::draw::Draw;
 use super::hardware::{self, Worn};
 use super::head;
-use super::solid::{Shape, Solid, Tissue};
+use super::solid::{STEEL, Shape, Solid, Tissue};
 use super::space::{Frame, Vec3, v};
 use super::spine::Spine;
 
@@ -219,5 +219,5 @@ fn jewellery(head: &Frame, draw: &mut Draw) -> Solid {
         };
         (0..8).map(|i| rod(at(i), at(i + 1), (0.9, 0.9))).collect()
     };
-    Solid { parts, holes: Vec::new(), blend: 0.5, tissue: Tissue::Metal { density: 5.0 }, frame: *head, grain: 0.9 }
+    Solid { parts, holes: Vec::new(), blend: 0.5, tissue: Tissue::Metal { density: STEEL }, frame: *head, grain: 0.9 }
 }

@@ -2,7 +2,7 @@
 
 use super::body::{ellipsoid, rod};
 use super::draw::Draw;
-use super::solid::{Shape, Solid, Tissue};
+use super::solid::{STEEL, Shape, Solid, TITANIUM, Tissue};
 use super::space::{Frame, Vec3, v};
 use super::spine::Spine;
 
@@ -80,7 +80,7 @@ pub(super) fn worn(spine: &Spine, build: &super::body::Build, draw: &mut Draw) -
                 rod(from, from + v(draw.even(-22.0, 22.0), 0.0, draw.even(-22.0, 22.0)), (0.6, 0.6))
             })
             .collect();
-        solids.push(metal(parts, 5.0, 0.9));
+        solids.push(metal(parts, STEEL, 0.9));
     }
     solids
 }
@@ -112,7 +112,7 @@ fn plate(spine: &Spine, first: usize, count: usize, draw: &mut Draw) -> Vec<Soli
             parts.push(rod(front(i, 2.0, y, 3.0), front(i + 1, 2.0, y, -3.0), (1.6, 1.6)));
         }
     }
-    let mut solids = vec![metal(parts, 4.5, 0.9)];
+    let mut solids = vec![metal(parts, TITANIUM, 0.9)];
     if draw.chance(0.6) {
         let cages = (first..last)
             .map(|i| {
@@ -192,7 +192,7 @@ fn clasp(spine: &Spine, body: usize, girth: f32, draw: &mut Draw) -> Solid {
             })
             .collect(),
     };
-    metal(parts, 5.0, 0.9)
+    metal(parts, STEEL, 0.9)
 }
 
 fn chain(spine: &Spine, girth: f32, draw: &mut Draw) -> Solid {
@@ -202,5 +202,5 @@ fn chain(spine: &Spine, girth: f32, draw: &mut Draw) -> Solid {
         let (s, c) = (k as f32 * std::f32::consts::TAU / 24.0).sin_cos();
         centre + v((r + 8.0) * c, r * s, -drop * c)
     };
-    metal((0..24).map(|k| rod(at(k), at(k).lerp(at(k + 1), 0.8), (0.8, 0.8))).collect(), 4.0, 1.0)
+    metal((0..24).map(|k| rod(at(k), at(k).lerp(at(k + 1), 0.8), (0.8, 0.8))).collect(), STEEL, 1.0)
 }

@@ -194,9 +194,14 @@ pub enum Tissue {
     Soft,
     /// Air inside soft tissue.
     Air,
-    /// Steel, titanium, amalgam: so many times as dense as cortical bone.
+    /// Steel, titanium, amalgam: weakens the beam so many times as much as cortical bone, beyond the water displaced.
     Metal { density: f32 },
 }
+
+/// [`Tissue::Metal`]'s density of titanium: 9.6 at 40 keV, 7.6 at 62 (NIST XCOM).
+pub const TITANIUM: f32 = 8.5;
+/// [`Tissue::Metal`]'s density of steel, 28 at 40 keV, 21 at 62 (NIST XCOM); silver and gold stop more.
+pub const STEEL: f32 = 24.0;
 
 /// Shapes joined smoothly into one body of one tissue, with its place in the world.
 #[derive(Debug, Clone)]
