@@ -5,13 +5,15 @@
 mod publish_support;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt as _, StreamExt as _};
 use publish_support::{PATIENCE, Subscriber, eventually, publish, record};
+use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Connect, Filter, LastWill, Packet, Publish, Subscribe};
 use sagitta::ledger::{Ledger, Limits};
@@ -232,6 +234,56 @@ fn a_page_reads_over_web_socket_and_a_foreign_page_does_not() {
         let Publish { topic, payload, retain, .. } = seen;
         assert_eq!((&topic[..], &payload[..], retain), (&b"s/status"[..], &b"online"[..], true));
     });
+}
+
+/// Telegraf, Home Assistant as it is set up by default, and `mosquitto_sub` without `-V`.
+#[test]
+fn who_speaks_mqtt_3_1_1_is_served() {
+    let broker = Running::start();
+    let watcher = Subscriber::start(broker.tcp, "#");
+    let properties = ["-D", "publish", "content-type", "text/plain", "-D", "publish", "message-expiry-interval", "60"];
+    assert!(publish(broker.tcp, &[&["-t", "a/status", "-r", "-m", "online"][..], &properties].concat()));
+    let port = broker.tcp.to_string();
+    let will = ["--will-topic", "w", "--will-payload", "gone", "--will-qos", "1", "--will-retain"];
+    let mut older = Command::new("stdbuf")
+        .args(["-oL", "mosquitto_sub", "-V", "311", "-p", &port, "-q", "1", "-t", "a/#", "-F", "%r %q %t %p"])
+        .args(will)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(older.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().as_deref(), Some("1 1 a/status online"));
+    assert!(publish(broker.tcp, &[&["-t", "a/b", "-m", "two"][..], &properties].concat()));
+    assert_eq!(lines.next().as_deref(), Some("0 1 a/b two"));
+
+    let three = ["-V", "311", "-p", &port, "-q", "1", "-t", "a/c", "-m", "three"];
+    assert!(Command::new("mosquitto_pub").args(three).status().unwrap().success());
+    assert_eq!(watcher.wait_for("what it published", |seen| seen.topic == "a/c").payload, "three");
+    assert_eq!(lines.next().as_deref(), Some("0 1 a/c three"));
+    older.kill().unwrap();
+    older.wait().unwrap();
+    let will = watcher.wait_for("its will", |seen| seen.topic == "w");
+    assert_eq!((will.payload.as_str(), will.qos), ("gone", 1));
+}
+
+/// MQTT 3.1.1 has no refusal of a message: it is not acknowledged, and the connection ends.
+#[test]
+fn what_cannot_be_refused_in_3_1_1_is_not_acknowledged() {
+    let broker = Running::start();
+    let mut stream = TcpStream::connect(("127.0.0.1", broker.tcp)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut bytes = BytesMut::new();
+    v4::Connect::new("older").write(&mut bytes).unwrap();
+    for (topic, id) in [("a", 1), ("$x/y", 2)] {
+        let mut message = v4::Publish::new(topic, rumqttc::QoS::AtLeastOnce, "x");
+        message.pkid = id;
+        message.write(&mut bytes).unwrap();
+    }
+    stream.write_all(&bytes).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    // CONNACK, and PUBACK of the first alone.
+    assert_eq!(answer, [0x20, 2, 0, 0, 0x40, 2, 0, 1]);
 }
 
 /// The publisher and the embedded broker together, as in the demonstration.

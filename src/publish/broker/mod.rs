@@ -4,7 +4,8 @@
 //! It speaks MQTT 5 over TCP and WebSocket with QoS 0 and 1, retained messages, last wills, message expiry, no-local,
 //! retain-as-published, retain handling and subscription identifiers, and hands on every property of a message. What it
 //! lacks it says in CONNACK: QoS 2, shared subscriptions, sessions that outlive their connection. Retained messages live
-//! in memory: the appliance in the same process publishes them anew when it starts.
+//! in memory: the appliance in the same process publishes them anew when it starts. Clients that know no MQTT 5 may speak
+//! 3.1.1 ([`v4`]).
 //!
 //! It knows no passwords and therefore listens on loopback only; a browser's page from elsewhere is refused by its Origin.
 //!
@@ -20,6 +21,7 @@
 mod hub;
 mod session;
 mod transport;
+mod v4;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

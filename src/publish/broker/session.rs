@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::hub::{Command, DELIVERIES, Delivery, Key};
 use super::transport::{MAX_PACKET, Transport};
+use super::v4;
 
 /// How long a client may take for its CONNECT, and for taking what is written to it.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -35,8 +36,8 @@ pub(super) enum SessionError {
     /// The network.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// What came is no MQTT 5.
-    #[error("not MQTT 5: {0}")]
+    /// What came is neither MQTT 5 nor 3.1.1.
+    #[error("not MQTT 5 or 3.1.1: {0}")]
     Codec(mqttbytes::Error),
     /// Against the rules.
     #[error("against the protocol: {0:?}")]
@@ -85,7 +86,7 @@ pub(super) async fn serve(
     commands: mpsc::Sender<Command>,
     mut closed: watch::Receiver<bool>,
 ) -> Result<(), SessionError> {
-    let mut line = Line { transport, buffer: BytesMut::new(), largest: None };
+    let mut line = Line { transport, buffer: BytesMut::new(), largest: None, older: false };
     let (connect, will) = timeout(ANSWER_WITHIN, line.connect()).await.map_err(|_| SessionError::TooSlow)??;
     let (mut session, mut deliveries) = Session::begin(line, &connect, commands).await?;
     let result = session.run(&mut deliveries, &mut closed).await;
@@ -111,11 +112,16 @@ struct Line {
     buffer: BytesMut,
     /// The largest packet the client takes.
     largest: Option<u32>,
+    /// Whether the client speaks MQTT 3.1.1.
+    older: bool,
 }
 
 impl Line {
     /// A packet that has come whole, if any.
     fn packet(&mut self) -> Result<Option<Packet>, SessionError> {
+        if self.older {
+            return v4::read(&mut self.buffer);
+        }
         if let Some((reason, length)) = short_disconnect(&self.buffer) {
             drop(self.buffer.split_to(length));
             return Ok(Some(Packet::Disconnect(Disconnect::new(reason))));
@@ -129,6 +135,7 @@ impl Line {
 
     async fn connect(&mut self) -> Result<(Connect, Option<Publish>), SessionError> {
         loop {
+            self.older = v4::speaks(&self.buffer).unwrap_or(self.older);
             match self.packet()? {
                 Some(Packet::Connect(connect, will, _)) => return Ok((connect, will.map(publish_of))),
                 Some(_) => return Err(SessionError::Rules(DisconnectReasonCode::ProtocolError)),
@@ -139,14 +146,23 @@ impl Line {
     }
 
     async fn send(&mut self, packet: &Packet) -> Result<(), SessionError> {
+        if self.older {
+            return match v4::write(packet)? {
+                Some(bytes) => self.write(bytes).await,
+                None => Ok(()),
+            };
+        }
         let mut bytes = BytesMut::with_capacity(packet.size());
         packet.write(&mut bytes, None)?;
         self.write(bytes.freeze()).await
     }
 
     /// DISCONNECT with a reason and no properties. The codec leaves the properties' length out of the packet's length, so
-    /// that the client would find a byte too many.
+    /// that the client would find a byte too many. MQTT 3.1.1 knows no such word from the broker.
     async fn say_goodbye(&mut self, reason: DisconnectReasonCode) -> Result<(), SessionError> {
+        if self.older {
+            return Ok(());
+        }
         self.write(Bytes::copy_from_slice(&[DISCONNECT, 2, reason as u8, 0])).await
     }
 
