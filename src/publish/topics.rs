@@ -3,10 +3,15 @@
 //! `<prefix>/<device>/<what>[/<key>]`. A name that exists is valid: no wildcard, no empty level, no control character,
 //! not reserved for the broker. What goes where, and which is retained, stands in `docs/mqtt.md`.
 
+use std::time::Duration;
+
 use crate::ledger::Kind;
 
 /// The longest name of prefix and device together, in bytes; a topic with its key stays far below the protocol's 65 535.
 pub const MAX_BYTES: usize = 512;
+
+/// After this a retained health that nobody renewed is gone.
+pub const HEALTH_EXPIRY: Duration = Duration::from_secs(3600);
 
 /// The last levels of the topic of answers.
 const RESPONSE: &str = "repeat/response";

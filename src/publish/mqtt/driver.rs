@@ -13,7 +13,7 @@ use super::link::{self, Answer, Link, Outgoings};
 use super::{DRAIN_SHARE, LATE_AFTER, LATENCIES_KEPT, Wishes};
 use crate::ledger::{Kind, Ledger, LedgerError, MAX_SET_ASIDE, Next, Row, RowId, StudyMessage};
 use crate::publish::machine::{Action, Event, Fetched, Machine, Message, State, Why};
-use crate::publish::topics::{Retained, Topics};
+use crate::publish::topics::{HEALTH_EXPIRY, Retained, Topics};
 use crate::publish::wire::{self, StatusState};
 use crate::publish::{PublishError, Settings};
 
@@ -26,8 +26,6 @@ const RESPONSE_EXPIRY: Duration = Duration::from_secs(3600);
 /// After this a retained status that nobody renewed is gone: the machine renews it three times as often. `offline` and the
 /// last will do not expire.
 const STATUS_EXPIRY: Duration = Duration::from_secs(3600);
-/// After this a retained health that nobody renewed is gone.
-const HEALTH_EXPIRY: Duration = Duration::from_secs(3600);
 
 /// Owns the machine, the connection and the timers.
 pub(super) struct Driver {
