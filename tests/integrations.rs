@@ -51,6 +51,32 @@ fn telegraf_finds_what_it_reads() {
     }
 }
 
+/// A number that a person should not use makes no point in a chart either.
+#[test]
+fn telegraf_takes_only_numbers_that_may_be_used() {
+    let text = fs::read_to_string(root("docs/integrations/telegraf.conf")).unwrap();
+    let configuration: toml::Table = text.parse().unwrap();
+    let fields = configuration["inputs"]["mqtt_consumer"][0]["json_v2"][0]["field"].as_array().unwrap();
+    let (mut taken, mut left) = (0, 0);
+    for (file, payload) in payloads("sagitta/+/report") {
+        let report: serde_json::Value = serde_json::from_str(&payload).unwrap();
+        for measurement in report["measurements"].as_array().unwrap() {
+            let name = measurement["name"].as_str().unwrap();
+            let reads = |field: &&Value| field["path"].as_str().unwrap().contains(&format!("\"{name}\""));
+            let Some(field) = fields.iter().find(reads) else { continue };
+            let found = gjson::get(&payload, field["path"].as_str().unwrap());
+            assert_eq!(found.exists(), measurement["status"] == "ok", "{file}: {name}");
+            if found.exists() {
+                assert_eq!(Some(found.f64()), measurement["value"].as_f64(), "{file}: {name}");
+                taken += 1;
+            } else {
+                left += 1;
+            }
+        }
+    }
+    assert!(taken >= 3 && left >= 2, "{taken} taken, {left} left");
+}
+
 /// Grafana asks for series that the appliance has.
 #[test]
 fn grafana_asks_for_series_that_exist() {
