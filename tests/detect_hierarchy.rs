@@ -37,6 +37,18 @@ fn off(detection: &Detection, truth: &[PointPx], vertebra: Vertebra) -> f64 {
     each.iter().sum::<f64>() / each.len() as f64
 }
 
+/// The same of the corners alone.
+fn off_corners(detection: &Detection, truth: &[PointPx], vertebra: Vertebra) -> f64 {
+    let each = Corner::ALL.map(|c| {
+        let id = LandmarkId::Corner(vertebra, c);
+        detection
+            .keypoints
+            .corner(vertebra, c)
+            .map_or(f64::INFINITY, |p| p.distance(truth[id.index().unwrap()]) / PITCH)
+    });
+    each.iter().sum::<f64>() / 4.0
+}
+
 /// The channels of the four corners of `vertebra`.
 fn corners(vertebra: Vertebra) -> impl Iterator<Item = usize> {
     let first = 4 * vertebra as usize;
@@ -102,6 +114,33 @@ fn a_c7_that_the_global_model_missed_is_found_where_the_locator_expects_it() {
     // A place that was only reckoned and that nobody saw is no landmark.
     let mut reckoned = detector(mischief).0.with_locator(Straight::boxed(), model).unwrap();
     assert!(off(&reckoned.detect(&film).unwrap(), &truth, Vertebra::C7).is_infinite());
+}
+
+/// A global model that counts from both ends: C5 stands on C6, C6 on C7.
+fn counts_from_both_ends() -> Mischief {
+    let lower: Vec<usize> = [Vertebra::C5, Vertebra::C6].into_iter().flat_map(corners).collect();
+    let blind = lower.iter().copied().chain(corners(Vertebra::C7)).chain(28..34).collect();
+    Mischief { blind, level_below: lower.into_iter().map(|k| (k, 0.0)).collect(), ..Mischief::default() }
+}
+
+#[test]
+fn where_a_vertebra_was_passed_over_and_a_specialist_finds_it_the_names_below_move_down() {
+    for facing in [Facing::Left, Facing::Right] {
+        let (film, truth) = plain(facing);
+        let global = detector(counts_from_both_ends()).0.detect(&film).unwrap();
+        assert!((0.9..1.1).contains(&off_corners(&global, &truth, Vertebra::C5)), "the gap is there");
+        let counted = with_specialists(counts_from_both_ends(), 4, false).detect(&film).unwrap();
+        for vertebra in Vertebra::ALL {
+            assert!(off(&counted, &truth, vertebra) < 0.012, "{vertebra:?}, {facing:?}");
+        }
+    }
+}
+
+#[test]
+fn a_gap_in_which_no_specialist_finds_a_body_moves_no_name() {
+    let (film, _) = plain(Facing::Left);
+    let refused = with_specialists(counts_from_both_ends(), 4, true).detect(&film).unwrap();
+    assert_eq!(refused, detector(counts_from_both_ends()).0.detect(&film).unwrap());
 }
 
 #[test]

@@ -22,6 +22,8 @@ const MOST_ABSENT: f64 = 0.5;
 const LEAST_ALONE: f64 = 0.35;
 /// A specialist that places the body further than this from where it was promised, in level heights, took a neighbour for it.
 const FARTHEST: f64 = 0.55;
+/// So is one that places it nearer than this to where another vertebra stands.
+const NEIGHBOUR: f64 = 0.35;
 
 /// A C7 whose corners are known to less than this, in level heights (about a millimetre), is hardly shown.
 const HARDLY_SHOWN: f64 = 0.06;
@@ -96,6 +98,7 @@ impl Detector {
         let mut neck = Neck::of(&detection.keypoints, film, self.calibration.clone());
         // C7 last: where it must lie is better known once C2–C6 are.
         self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
+        self.count_again(film, &mut neck)?;
         if let Some(locator) = &mut self.locator {
             neck.expect(&locator.locate(&Keypoints::new(neck.honest()))?, locator.correlation());
         }
@@ -104,6 +107,21 @@ impl Detector {
         detection.keypoints = Keypoints::new(neck.steadied());
         detection.disputed = neck.disputed();
         Ok(detection)
+    }
+
+    /// The maps of a whole neck can count from both ends, C2 downwards and the lowest body upwards, and pass over one in between:
+    /// C5 stands on C6, and C7 on T1. Where a gap is wide enough for a body and a specialist finds one there, the names
+    /// below it move down by one.
+    fn count_again(&mut self, film: &GrayImage, neck: &mut Neck) -> Result<(), DetectError> {
+        let Some(passed_over) = neck.column().gap() else { return Ok(()) };
+        let mut counted = neck.one_lower(passed_over);
+        self.refine(film, &mut counted, |level| level == passed_over)?;
+        let found = counted.column().stance(passed_over).is_some();
+        tracing::debug!(passed_over = passed_over.name(), found, "a gap in the column");
+        if found {
+            *neck = counted;
+        }
+        Ok(())
     }
 
     fn refine(&mut self, film: &GrayImage, neck: &mut Neck, due: impl Fn(Vertebra) -> bool) -> Result<(), DetectError> {
@@ -129,6 +147,7 @@ impl Detector {
 }
 
 /// What is known of a neck so far.
+#[derive(Clone)]
 struct Neck {
     landmarks: [Option<Landmark>; LANDMARKS],
     /// Where C2 and C7 must lie by the others, and how alike the landmarks of one level err there.
@@ -157,6 +176,23 @@ impl Neck {
         Keypoints::new(self.landmarks)
     }
 
+    /// The same with what was found of `passed_over` and below taken for the next vertebra each; the lowest is none of the six.
+    fn one_lower(&self, passed_over: Vertebra) -> Self {
+        let mut moved = Self { landmarks: [None; LANDMARKS], disputed: [false; LANDMARKS], ..self.clone() };
+        for id in LandmarkId::all() {
+            let lower = Vertebra::ALL.get(id.vertebra() as usize + 1).copied();
+            let to = if id.vertebra() < passed_over { Some(id) } else { lower.map(|vertebra| id.on(vertebra)) };
+            let (Some(from), Some(to)) = (id.index(), to.and_then(LandmarkId::index)) else { continue };
+            if let (Some(slot), Some(found)) = (moved.landmarks.get_mut(to), self.landmarks.get(from)) {
+                *slot = *found;
+            }
+            if let (Some(slot), Some(found)) = (moved.disputed.get_mut(to), self.disputed.get(from)) {
+                *slot = *found;
+            }
+        }
+        moved
+    }
+
     fn column(&self) -> Column {
         Column::of(&self.keypoints())
     }
@@ -165,9 +201,9 @@ impl Neck {
         LandmarkId::all().zip(self.disputed).filter_map(|(id, disputed)| disputed.then_some(id)).collect()
     }
 
-    /// How `level` stands, by what was found or else by what the locator expects.
+    /// How `level` stands, by what was found, or by its neighbours, or else by what the locator expects.
     fn promised(&self, column: &Column, level: Vertebra) -> Option<Stance> {
-        column.stance(level).or_else(|| {
+        column.stance(level).or_else(|| column.between(level)).or_else(|| {
             let expected = Keypoints::new(self.expected);
             let [a, b, c, d] = Corner::ALL.map(|corner| expected.corner(level, corner));
             Stance::of([a?, b?, c?, d?], column.level()?)
@@ -214,7 +250,7 @@ impl Neck {
 
     /// Takes in what a specialist says of `level`, which was promised to stand like `stance`.
     fn hear(&mut self, level: Vertebra, stance: &Stance, opinion: &Opinion) {
-        if opinion.absent > MOST_ABSENT || !self.is_where_it_was_promised(stance, opinion) {
+        if opinion.absent > MOST_ABSENT || !self.is_where_it_was_promised(level, stance, opinion) {
             tracing::debug!(level = level.name(), absent = opinion.absent, "the specialist saw another place");
             return;
         }
@@ -245,13 +281,17 @@ impl Neck {
         }
     }
 
-    fn is_where_it_was_promised(&self, stance: &Stance, opinion: &Opinion) -> bool {
+    /// Near enough to `stance`, and not where another vertebra stands.
+    fn is_where_it_was_promised(&self, level: Vertebra, stance: &Stance, opinion: &Opinion) -> bool {
         let corners: Vec<PointPx> = opinion.landmarks.iter().take(4).flatten().map(|l| l.position).collect();
         let count = corners.len().max(1) as f64;
         let sum = corners.iter().fold(PointPx::default(), |s, p| PointPx::new(s.x + p.x, s.y + p.y));
         let centre = PointPx::new(sum.x / count, sum.y / count);
         // With a corner missing the mean lies off the middle by up to a third of a level.
-        corners.len() >= 3 && centre.distance(stance.centre) <= FARTHEST * stance.level
+        let free =
+            |(i, other): (usize, PointPx)| i == level as usize || centre.distance(other) > NEIGHBOUR * stance.level;
+        let near = corners.len() >= 3 && centre.distance(stance.centre) <= FARTHEST * stance.level;
+        near && self.column().centres().all(free)
     }
 }
 

@@ -111,6 +111,14 @@ impl LandmarkId {
         }
     }
 
+    /// The same place on another vertebra.
+    pub const fn on(self, vertebra: Vertebra) -> Self {
+        match self {
+            Self::Corner(_, corner) => Self::Corner(vertebra, corner),
+            Self::Spinolaminar(_, end) => Self::Spinolaminar(vertebra, end),
+        }
+    }
+
     /// `corner` on the wire: `antero_superior` …, `spinolaminar_superior` …
     pub const fn part(self) -> &'static str {
         match self {
