@@ -28,6 +28,7 @@ from train import held_out
 
 WINDOW, WIDE = 5, 13  # radii in heatmap pixels: the manifest's window, and 0.6 of a level
 Z90 = 1.645
+LEAST = 20  # errors of a mark from which its floor is fitted
 SHARP = 0.7  # share of the landmarks, the sharpest, from which the floors are fitted
 
 
@@ -94,15 +95,17 @@ def floor_for(error: np.ndarray, variance: np.ndarray) -> float:
 
 
 def fit(errors: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """(floors [marks, 2], (spread, factor) rising): see above."""
+    """(floors [marks, 2], (spread, factor) rising): see above; not finite and none where no mark has enough errors."""
     marks = errors.shape[1]
     floors = np.full((marks, 2), np.nan)
     for k, axis in np.ndindex(marks, 2):
         known = np.isfinite(errors[:, k, axis])
         error, variance = errors[known, k, axis], variances[known, k, axis]
-        if len(error) >= 20:
+        if len(error) >= LEAST:
             sharp = variance <= np.quantile(variance, SHARP)
             floors[k, axis] = floor_for(error[sharp], variance[sharp])
+    if np.isnan(floors).all():
+        return floors, []
     floors = np.where(np.isnan(floors), np.nanmax(floors), floors)
     claimed = np.sqrt((variances + floors**2).mean(2)).ravel()
     off = np.linalg.norm(errors, axis=2).ravel()
@@ -130,6 +133,9 @@ def main() -> None:
     marks = REFINERS[args.role][1]
     errors, variances = errors[:, :marks], variances[:, :marks]
     floors, widened = fit(errors, variances)
+    known = np.isfinite(floors).all()
+    if not known:
+        print(f"{len(errors)} patches are too few: [{args.role}.heatmaps] tells its spreads as the network does, uncalibrated")
     off = np.linalg.norm(errors, axis=2)
     print(f"{len(errors)} patches; errors in heatmap pixels: median {np.nanmedian(off):.3f}, mean {np.nanmean(off):.3f}")
     print(f"floors\n{np.round(floors, 3)}\nspreads {widened}")
@@ -141,9 +147,10 @@ def main() -> None:
     part = re.sub(r"(?m)^sigma_factor = .*$", "sigma_factor = 1.0", part)
     rows = ", ".join(f"[{x:.3f}, {y:.3f}]" for x, y in floors)
     factors = ", ".join(f"[{spread:.3f}, {factor:.2f}]" for spread, factor in widened)
-    part = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nfloors = [{rows}]\nspreads = [{factors}]", part)
+    if known:
+        part = re.sub(r"(?m)^(sigma_floor = .*)$", rf"\1\nfloors = [{rows}]\nspreads = [{factors}]", part)
     manifest.write_text(text[:at] + part + text[end:])
-    print(f"{manifest}: [{args.role}.heatmaps] is calibrated")
+    print(f"{manifest}: [{args.role}.heatmaps] is written")
 
 
 if __name__ == "__main__":

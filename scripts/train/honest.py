@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -51,11 +52,14 @@ def errors(reports: Path) -> tuple[np.ndarray, np.ndarray]:
         near = on & (error < 0.5)  # a level named wrongly is not a matter of spreads
         claimed.append(sigma[near] / level)
         off.append(error[near])
-    return np.concatenate(claimed), np.concatenate(off)
+    return np.concatenate([np.empty(0), *claimed]), np.concatenate([np.empty(0), *off])
 
 
 def spreads(claimed: np.ndarray, off: np.ndarray) -> list[tuple[float, float]]:
-    """(spread, factor) for each bin with enough errors."""
+    """(spread, factor) for each bin with enough errors; none where the models found too little to tell."""
+    if claimed.size < LEAST:
+        print(f"{claimed.size} landmarks found near their places, {LEAST} needed: spreads stay as the models tell them", file=sys.stderr)
+        return []
     edges = np.quantile(claimed, BINS)
     knots = []
     for low, high in zip(edges, edges[1:]):
@@ -66,7 +70,7 @@ def spreads(claimed: np.ndarray, off: np.ndarray) -> list[tuple[float, float]]:
 
 
 def steadied(reports: Path) -> tuple[float, float]:
-    """(what C7's spreads lack where it is hidden, how alike its corners err along each axis)."""
+    """(what C7's spreads lack where it is hidden, how alike its corners err along each axis); (1, 0) where too few films tell."""
     standard = []
     for line in reports.read_text().splitlines():
         report = json.loads(line)
@@ -77,6 +81,9 @@ def steadied(reports: Path) -> tuple[float, float]:
         if not seen[c7].any() and np.isfinite(points[c7]).all() and np.isfinite(true[c7]).all():
             if np.linalg.norm((points[c7] - true[c7]).mean(0)) < pitch_of(true) / 2:
                 standard.append((points[c7] - true[c7]) / sigma[c7, None])
+    if len(standard) < LEAST // 4:
+        print(f"{len(standard)} hidden C7 found near their places, {LEAST // 4} needed: nothing is made good for them", file=sys.stderr)
+        return 1.0, 0.0
     errors = np.stack(standard)
     factor = np.quantile(np.linalg.norm(errors, axis=2), 0.9) / INSIDE
     # Two corners whose errors have the correlation ρ differ by √(1 − ρ) of what independent ones would.
