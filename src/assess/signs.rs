@@ -39,7 +39,7 @@ const NARROW: usize = 15;
 /// Where in a patch a body lies and what is fixed to its front: columns, which run forwards, and rows.
 const BODY: (Range<usize>, Range<usize>) = (20..86, 20..76);
 /// This quantile of the top-hat over a body stands for its brightest narrow thing.
-const BRIGHTEST: f64 = 0.99;
+const BRIGHTEST: f64 = 0.995;
 /// How much more stands out on C2 than on the others without any metal: its dens, and the ring of the atlas before it.
 const DENS: f64 = 1.6;
 /// Within this share of the range from an end a pixel counts as flat: display curves level out there.

@@ -312,7 +312,7 @@ fn metal_over_a_body_is_named_and_only_asks_for_a_look() {
     let at = Neck::default().keypoints(Placing::default()).corner(Vertebra::C4, Corner::AnteroSuperior).unwrap();
     let bright = judged(|x, y| {
         let away = (x as f64 - at.x - 12.0).hypot(y as f64 - at.y - 12.0);
-        if away < 16.0 { 65_000.0 } else { tones[y * WIDTH + x] + noise(y * WIDTH + x, 300.0) }
+        if away < 9.0 { 65_000.0 } else { tones[y * WIDTH + x] + noise(y * WIDTH + x, 300.0) }
     });
     let told = bright.quality.reasons.iter().find(|r| r.code == "artifact").unwrap();
     assert!(told.text.contains("C4") && !told.text.contains("C6"), "{}", told.text);
