@@ -123,7 +123,7 @@ def tone(rng, x, inside, points, pitch, unit=None, noise=1.0):
         x = _curve(rng, x)
     if rng.random() < 0.6:  # multi-scale enhancement: a share of the slow shading taken out (or scatter put in)
         blurred = cv2.blur(cv2.blur(x, (int(pitch) | 1,) * 2), (int(pitch * rng.uniform(0.7, 2)) | 1,) * 2)
-        x = x - rng.uniform(-0.25, 0.8) * (blurred - 0.5)
+        x = x - rng.uniform(-0.25, 1.1) * (blurred - 0.5)
     if rng.random() < 0.35:
         x = x + rng.uniform(0.05, 0.3) * _smooth_field(rng, side, rng.integers(3, 6))
     if rng.random() < 0.25:  # something dense and soft over the lower neck: shoulders, a collar, an arm
@@ -136,7 +136,7 @@ def tone(rng, x, inside, points, pitch, unit=None, noise=1.0):
         x = x * (1 - ramp * strength) + ramp * strength * rng.uniform(0.7, 1.1)
     if rng.random() < 0.4:
         sharp = cv2.GaussianBlur(x, (0, 0), rng.uniform(1, 4) * unit)
-        x = x + rng.uniform(0.3, 1.8) * (x - sharp)
+        x = x + rng.uniform(0.3, 2.5) * (x - sharp)
     if rng.random() < 0.4:
         x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.6) * unit)
     if rng.random() < 0.1:  # motion
@@ -165,13 +165,14 @@ def dirt(rng, x, inside, unit=None):
     exposed = inside.copy()
     fill = float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0, 1), 1.0]))
     if rng.random() < 0.3:
-        left, top = rng.uniform(0, 0.18, 2) * side
-        right, bottom = side - rng.uniform(0, 0.18, 2) * side
+        widest = 0.3 if rng.random() < 0.25 else 0.18  # some archives put a film into the middle of a large black square
+        left, top = rng.uniform(0, widest, 2) * side
+        right, bottom = side - rng.uniform(0, widest, 2) * side
         keep = np.zeros_like(exposed)
         keep[int(top) : int(bottom), int(left) : int(right)] = True
         exposed &= keep
     x = np.where(exposed, x, fill)
-    for _ in range(rng.poisson(0.8)):
+    for _ in range(rng.poisson(1.2)):
         where = (int(rng.uniform(0, 0.9) * side), int(rng.uniform(0.05, 1) * side))
         word = "".join(rng.choice(list("LRSEATDXOP0123456789mAkVs. :"), rng.integers(1, 9)))
         ink = np.zeros(x.shape, np.uint8)
@@ -189,7 +190,7 @@ def dirt(rng, x, inside, unit=None):
     if rng.random() < 0.2:
         code = cv2.imencode(".jpg", (np.clip(x, 0, 1) * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(25, 92))])[1]
         x = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
-    if rng.random() < 0.03:  # exported inverted
+    if rng.random() < 0.07:  # exported inverted
         x = 1 - x
     return x.astype(np.float32), exposed
 

@@ -16,6 +16,13 @@ impl Draw {
         Self(rng)
     }
 
+    /// A further stream beside this one, which stays where it is: for what is drawn since, so that the rest stays as it was.
+    pub fn aside(&self, purpose: u64) -> Self {
+        let mut rng = ChaCha8Rng::from_seed(self.0.get_seed());
+        rng.set_stream(self.0.get_stream() ^ (purpose << 32));
+        Self(rng)
+    }
+
     /// Even between `low` and `high`.
     pub fn even(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.0.random::<f32>()

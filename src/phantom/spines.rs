@@ -17,6 +17,7 @@ const PLAIN: Wear = Wear {
     brow: 0.0,
     vault: (1.5, 1.0),
     lip: 0.5,
+    fall: 0.0,
     transverse: Transverse::USUAL,
 };
 

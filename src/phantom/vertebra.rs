@@ -36,6 +36,8 @@ pub struct Wear {
     pub vault: (f32, f32),
     /// How far the front of the lower end-plate hangs over the disc, mm.
     pub lip: f32,
+    /// How far the end-plates fall off to the front where the walls are upright, mm a mm.
+    pub fall: f32,
     /// The transverse processes.
     pub transverse: Transverse,
 }
@@ -77,12 +79,15 @@ fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
     let (a, p) = (sizes.height_anterior / 2.0, sizes.height_posterior / 2.0);
     // The lower end-plate overhangs in front: its anterior edge hangs lower than its posterior one.
     let lip = if kind == Kind::Thoracic { 0.2 } else { wear.lip };
+    // C2's upper edge is the base of the dens: it does not fall with the plates.
+    let above = if kind == Kind::Axis { 0.0 } else { wear.fall };
+    let falling = |fall: f32, x: f32, z: f32| (x, z - fall * x);
     BodyShape {
         corners: [
-            (back + lean + sizes.depth_upper, a - 0.3),
-            (back - lean + sizes.depth_lower, -a - lip + 0.3),
-            (back + lean, p),
-            (back - lean, -p + 0.1),
+            falling(above, back + lean + sizes.depth_upper, a - 0.3),
+            falling(wear.fall, back - lean + sizes.depth_lower, -a - lip + 0.3),
+            falling(above, back + lean, p),
+            falling(wear.fall, back - lean, -p + 0.1),
         ],
         half_width: sizes.width / 2.0,
         waist: 0.05 * mean,
@@ -91,7 +96,6 @@ fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
         hollow: 0.5,
         uncus: if matches!(kind, Kind::Thoracic | Kind::Axis) { 0.0 } else { wear.uncus },
         round: wear.round,
-        // C2's upper edge is the base of the dens.
         brow: if kind == Kind::Axis { 0.0 } else { wear.brow },
     }
 }
@@ -298,6 +302,7 @@ mod tests {
         brow: 0.0,
         vault: (1.3, 1.0),
         lip: 0.9,
+        fall: 0.07,
         transverse: Transverse::USUAL,
     };
 
