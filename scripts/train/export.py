@@ -2,13 +2,15 @@
 """Writes a checkpoint as `models/ROLE.onnx`, checks it against PyTorch, and brings `models/manifest.toml` up to date.
 
     python3 scripts/train/export.py WORK/checkpoint.pt [--models models]
+    python3 scripts/train/export.py WORK/checkpoint.pt --keep 0.5       # half way back to the model that training started from
     python3 scripts/train/export.py WORK/body/checkpoint.pt --role refiner_body
     python3 scripts/train/export.py WORK/locator/checkpoint.pt --role locator
 
 The averaged weights are exported, batch normalisation folded into the convolutions, opset 17, static shapes. Weights are
 stored in 16 bits and cast back when the model is loaded: half the file, computed in 32 bits as before. The check runs
 both on the same inputs, noise and structure, and refuses to write if an answer differs by more than a thousandth of its range.
-A role that the manifest does not know yet is appended to it, with spreads that are still to be calibrated.
+With `--keep` the weights lie between those of `train.py --start` and those reached: what was learnt on other films is forgotten less
+(Wortsman et al. 2022, *Robust fine-tuning*). A role that the manifest does not know yet is appended to it, with spreads that are still to be calibrated.
 """
 
 from __future__ import annotations
@@ -123,11 +125,17 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--role", choices=["detector", "locator", *REFINERS], default="detector")
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of the weights that training started from, with a detector of train.py --start")
     parser.add_argument("--side", type=int, default=256, help="of the detector's input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
     holder, net, name, shape, outputs = network(args.role, args.side, saved.get("network", "unet"))
-    holder.load_state_dict(saved["average"])
+    weights = saved["average"]
+    if args.keep and not saved.get("begun"):
+        raise SystemExit(f"{args.checkpoint} does not know what it started from; --keep needs a training with --start")
+    if args.keep:
+        weights = {k: v.lerp(saved["begun"][k], args.keep) if v.dtype.is_floating_point else v for k, v in weights.items()}
+    holder.load_state_dict(weights)
     holder.eval(), net.eval()
     part = args.models / f"{args.role}.onnx.part"
     torch.onnx.export(

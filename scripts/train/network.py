@@ -21,6 +21,11 @@ QUALITY = 5
 ABSENT_LOGIT = math.log(256 * 256)
 
 
+def reduced() -> torch.autocast:
+    """Computes in bfloat16 where the processor can: twice as fast there, twenty times slower where it must be imitated."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def conv(cin: int, cout: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(cin, cout, 3, stride, dilation, dilation, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)

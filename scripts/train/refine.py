@@ -4,6 +4,7 @@
     python3 scripts/train/refine.py --role body --films DIR [--films DIR …] --work WORK/body --patches 150000
     python3 scripts/train/refine.py --role c2 --start WORK/body/checkpoint.pt --films DIR --work WORK/c2 --patches 30000
     python3 scripts/train/refine.py --role c7 --start WORK/body/checkpoint.pt --films DIR --work WORK/c7 --patches 30000
+    python3 scripts/train/refine.py --role c7 --start models/refiner_c7.onnx --films DIR --work WORK/c7 --patches 30000
 
 `body` learns all levels and serves C3–C6; `c2` and `c7` go on from it with their own. The same command goes on from the
 last checkpoint. `WORK/…/batch.png` shows the first patches with their landmarks: look at it before trusting a run. Films whose name hashes
@@ -25,8 +26,9 @@ from torch.utils.data import DataLoader, IterableDataset
 import films
 import losses
 import patches
+import weights
 from loop import Loop
-from network import REFINER_ABSENT_LOGIT, Refiner
+from network import REFINER_ABSENT_LOGIT, Refiner, reduced
 from train import held_out, local_mode
 
 LONGEST = 2400  # films are packed as fine as they come
@@ -81,7 +83,7 @@ def validate(net, packs: list[Path], role: str, limit: int = 120) -> dict:
         return {}
     heat = []
     for start in range(0, len(batch), 32):
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), reduced():
             heat.append(net(torch.from_numpy(np.stack([b["image"] for b in batch[start : start + 32]]))).float())
     heat = torch.cat(heat)
     flat = heat.reshape(*heat.shape[:2], -1)
@@ -109,7 +111,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, action="append", help="how often the n-th folder is drawn from (default: all alike)")
     parser.add_argument("--packs", type=Path, help="where the packed films lie (default: the folder above --work)")
     parser.add_argument("--work", type=Path, required=True, help="where checkpoints and logs go")
-    parser.add_argument("--start", type=Path, help="checkpoint of another role to go on from")
+    parser.add_argument("--start", type=Path, help="checkpoint of another role, or an exported model, to start from")
     parser.add_argument("--patches", type=int, default=150000, help="length of this phase; the learning rate falls to its end")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -126,15 +128,21 @@ def main() -> None:
         films.pack([folder], packs[-1], LONGEST)
         print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
     net = Refiner().to(memory_format=torch.channels_last)
-    loop = Loop(net, args.work, args.patches, args.rate, args.start)
-    source = Patches(packs, args.share or [1.0] * len(packs), args.role, args.seed + loop.seen)
+    shares, start = args.share or [1.0] * len(packs), args.start
+    if start and start.suffix == ".onnx":
+        if not (args.work / "checkpoint.pt").exists():
+            some = itertools.islice(Patches(packs, shares, args.role, args.seed), 128)
+            weights.start(net, start, torch.from_numpy(np.stack([patch["image"] for patch in some])))
+        start = None
+    loop = Loop(net, args.work, args.patches, args.rate, start)
+    source = Patches(packs, shares, args.role, args.seed + loop.seen)
     loader = DataLoader(source, args.batch, num_workers=args.workers, prefetch_factor=3 if args.workers else None)
 
     def loss_of(batch):
         if not (args.work / "batch.png").exists():
             draw(batch, args.work / "batch.png")
         image = batch["image"].contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with reduced():
             outputs = net(image, True)
         loss, parts = losses.refined(outputs, batch | {"size": patches.SIDE}, args.measure, REFINER_ABSENT_LOGIT)
         return loss, parts, len(image)

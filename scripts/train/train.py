@@ -3,6 +3,7 @@
 
     python3 scripts/train/train.py --films DIR [--films DIR …] --work WORK --pictures 90000
     python3 scripts/train/train.py --films DIR --work WORK --pictures 8000 --size 512     # goes on from the last checkpoint
+    python3 scripts/train/train.py --films DIR --work WORK --start models/detector.onnx --rate 1e-3 --pictures 40000   # or from a model
 
 The network is convolutional throughout: a phase at 256² (four times cheaper a picture) learns what the neck looks
 like and how levels are named; one at 512² can follow for what 256² does not resolve. `WORK/batch.png` shows the first
@@ -29,7 +30,8 @@ from torch.utils.data import DataLoader, IterableDataset
 import augment
 import films
 import losses
-from network import ABSENT_LOGIT, DETECTORS
+import weights
+from network import ABSENT_LOGIT, DETECTORS, reduced
 from view import letterbox, see
 
 
@@ -87,7 +89,7 @@ def validate(net, packs: list[Path], size: int, limit: int = 60) -> dict:
         for film in [f for f in store.index if held_out(f) and f.lateral][:limit]:
             scale, centre = letterbox(film.width, film.height, size)
             x = torch.from_numpy(see(store.image(film), scale, centre, size=size))[None, None]
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad(), reduced():
                 heat, quality = net(x)
             found = local_mode(heat.float()[0]) * (size / heat.shape[-1])
             found = (found - size / 2) / scale + centre
@@ -137,7 +139,8 @@ def main() -> None:
     parser.add_argument("--network", choices=list(DETECTORS), default="unet", help="all drop in by the manifest; the others are bigger and slower")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--fresh", action="store_true", help="start from random weights even if a checkpoint is there")
+    parser.add_argument("--start", type=Path, help="an exported model of this network to start from, where there is no checkpoint yet")
+    parser.add_argument("--fresh", action="store_true", help="do not go on from a checkpoint, even if one is there")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -149,9 +152,14 @@ def main() -> None:
         films.pack([folder], packs[-1])
         print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
 
+    shares = args.share or [1.0] * len(packs)
     net = DETECTORS[args.network]().to(memory_format=torch.channels_last)
     checkpoint = args.work / "checkpoint.pt"
+    if args.start and (args.fresh or not checkpoint.exists()):
+        some = itertools.islice(Pictures(packs, shares, args.size, args.seed), 64)
+        weights.start(net, args.start, torch.from_numpy(np.stack([picture["image"] for picture in some])))
     average = {k: v.clone() for k, v in net.state_dict().items()}
+    begun = {k: v.clone() for k, v in average.items()} if args.start else None  # for export.py --keep
     seen, phase, start_fraction = 0, f"{args.size}:{args.pictures}:{args.rate}", 0.0
     optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.02)
     if checkpoint.exists() and not args.fresh:
@@ -159,21 +167,20 @@ def main() -> None:
         if saved.get("network", "unet") != args.network:
             raise SystemExit(f"{checkpoint} holds a {saved.get('network', 'unet')}; name that, another --work, or --fresh")
         net.load_state_dict(saved["net"])
-        average, seen = saved["average"], saved["seen"]
+        average, seen, begun = saved["average"], saved["seen"], saved.get("begun")
         if saved["phase"] == phase and saved["fraction"] < 1:  # the same phase, interrupted
             start_fraction = saved["fraction"]
             optimiser.load_state_dict(saved["optimiser"])
         print(f"resumed after {seen} pictures, phase {phase} at {start_fraction:.2f}", flush=True)
 
     batch_size = args.batch or (32 if args.size <= 256 else 12)
-    shares = args.share or [1.0] * len(packs)
     loader = DataLoader(Pictures(packs, shares, args.size, args.seed + seen), batch_size, num_workers=args.workers, prefetch_factor=3)
     begin, last_save, last_log, running = time.time(), time.time(), time.time(), {}
     start_seen, fraction = seen, start_fraction
 
     def save() -> None:
         part = checkpoint.with_suffix(".part")
-        torch.save(dict(net=net.state_dict(), average=average, optimiser=optimiser.state_dict(), seen=seen, phase=phase, fraction=fraction, absent_logit=ABSENT_LOGIT, network=args.network), part)
+        torch.save(dict(net=net.state_dict(), average=average, optimiser=optimiser.state_dict(), seen=seen, phase=phase, fraction=fraction, absent_logit=ABSENT_LOGIT, network=args.network, begun=begun), part)
         os.replace(part, checkpoint)
 
     for step, batch in enumerate(loader):
@@ -186,7 +193,7 @@ def main() -> None:
             draw(batch, args.work / "batch.png")
         image = batch["image"].contiguous(memory_format=torch.channels_last)
         batch["size"] = args.size
-        with torch.autocast("cpu", torch.bfloat16):
+        with reduced():
             outputs = net(image, True)
         loss, parts = losses.total(outputs, batch, args.measure)
         optimiser.zero_grad(set_to_none=True)
