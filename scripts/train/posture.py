@@ -12,6 +12,7 @@ landmarks are those that were found. `features` must do what `posture::square` d
 import argparse
 import json
 import pathlib
+import re
 
 import numpy as np
 from PIL import Image
@@ -92,10 +93,16 @@ def written(name, what, weights, offset):
     )
 
 
+def kept(name, text):
+    """The part of the file at hand that tells `name`."""
+    return re.search(rf"/// What tells [^\n]*\n#\[rustfmt::skip\]\npub\(super\) const {name}:.*?{name}_OFFSET[^\n]*\n", text, re.S).group()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--only", choices=["ROTATION", "LEAN"], help="the other one stays as it stands in --out")
     arguments = parser.parse_args()
     rows, angles = collect([f for f in arguments.folders if f.is_dir()])
     head = (
@@ -103,7 +110,7 @@ def main():
         "from the top,\n//! the front to the right, in degrees a unit of contrast.\n\nuse super::posture::KEPT;\n\n"
     )
     parts = [
-        written(name, what, *ridge(rows, angles[:, i]))
+        written(name, what, *ridge(rows, angles[:, i])) if arguments.only in (None, name) else kept(name, arguments.out.read_text())
         for i, (name, what) in enumerate([("ROTATION", "rotation about the long axis"), ("LEAN", "lean out of the film's plane")])
     ]
     arguments.out.write_text(head + "\n".join(parts))
