@@ -146,7 +146,7 @@ impl Skeleton {
         let brow = young * draw.even(2.0, 9.0) + if draw.chance(0.35) { draw.even(0.0, 3.0 + 2.0 * old) } else { 0.0 };
         let grown = 1.0 - young * draw.even(0.4, 1.0);
         let (vault, apex, lip) = (grown * draw.even(0.8, 2.8), draw.even(0.65, 1.1), draw.even(0.3, 2.0));
-        // UMTRI's mean: 3° to 7°; on head films of the young 8°.
+        // UMTRI's mean: 2° to 7°; on head films of the young 8°.
         let mut plates = draw.aside(1);
         let fall = plates.normal(0.08, 0.045);
         let transverse = (draw.even(2.5, 9.0), draw.even(0.0, 0.5), draw.even(1.0, 2.3));
