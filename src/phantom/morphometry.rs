@@ -78,6 +78,9 @@ const fn sizes(
     }
 }
 
+/// The lowest anterior wall of all that a reader marked on head films of the young, as a share of the posterior one; it was 4.7 mm.
+const LOWEST: f32 = 0.54;
+
 /// A person, as far as the bones can tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Person {
@@ -122,7 +125,7 @@ impl Person {
         let spread = 1.0 + odd;
         let mut shared = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.8, 1.25);
         let (height, depth, width, spinous, disc) =
-            (shared(0.06), shared(0.07), shared(0.07), shared(0.12), shared(0.12));
+            (shared(0.06), shared(0.07), shared(0.07), shared(0.12), shared(0.16));
         let canal = draw.normal(1.0, 0.09 * spread);
         let pillar_gap = draw.normal(6.2, 1.5).clamp(3.0, 9.0);
         let grown = self.maturity();
@@ -132,22 +135,25 @@ impl Person {
         let wedge = 1.0 - (0.34 * sloping.powf(1.5) - 0.02) - (1.0 - grown) * (0.05 + 0.25 * sloping);
         let mut first = true;
         MAN.map(|m| {
-            let taper = if std::mem::take(&mut first) { 1.0 } else { wedge.max(0.55) };
+            let taper = if std::mem::take(&mut first) { 1.0 } else { wedge };
             let mut own = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.85, 1.15);
             let depth = across * depth * own(0.025);
             let height = along * height * own(0.025) * (0.84 + 0.16 * grown);
+            let height_posterior = m.height_posterior * height * own(0.02);
             Sizes {
                 depth_upper: m.depth_upper * depth * own(0.02),
                 depth_lower: m.depth_lower * depth * own(0.02),
-                height_anterior: m.height_anterior * height * own(0.035) * taper,
-                height_posterior: m.height_posterior * height * own(0.02),
+                height_anterior: (m.height_anterior * height * own(0.035) * taper)
+                    .max(LOWEST * height_posterior)
+                    .max(4.7),
+                height_posterior,
                 width: m.width * across * width * own(0.03),
                 // The canal does not follow the body's depth: that is what Pavlov's ratio lives on.
                 canal_depth: (m.canal_depth * across.sqrt() * canal * own(0.035)).clamp(8.5, 28.0),
                 canal_width: m.canal_width * across.sqrt() * own(0.03),
                 spinous_length: m.spinous_length * across * spinous * own(0.08),
                 spinous_fall: m.spinous_fall + 0.12 * (own(0.06) - 1.0) * 8.0,
-                disc_below: m.disc_below * along * disc * own(0.08),
+                disc_below: m.disc_below * along * disc * own(0.08) * (0.74 + 0.14 * grown),
                 pillar_gap,
             }
         })
@@ -165,7 +171,7 @@ mod tests {
             let person = Person::drawn(&mut draw);
             for s in person.vertebrae(&mut draw, 1.0) {
                 assert!((8.0..28.0).contains(&s.depth_lower), "{s:?}");
-                assert!((3.0..28.0).contains(&s.height_anterior), "{s:?}");
+                assert!((4.7..28.0).contains(&s.height_anterior), "{s:?}");
                 assert!((8.4..30.0).contains(&s.canal_depth), "{s:?}");
                 assert!(s.disc_below > 2.0, "{s:?}");
             }

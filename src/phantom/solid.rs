@@ -49,12 +49,23 @@ pub struct BodyShape {
 }
 
 impl BodyShape {
-    /// The mid-sagittal corner `i` as it appears: on the rounded edge, where the bisector meets it.
+    /// The mid-sagittal corner `i` as it appears: on the rounded edge, where the bisector meets it. The uncinate processes stand
+    /// before the rounded postero-superior edge: there the film shows where wall and end-plate cross.
     pub fn corner(&self, i: usize) -> Vec3 {
         let (x, z) = self.corners[i];
-        // Two straight walls that a smooth maximum of size k joins meet k/4 inside their crossing, along both normals.
-        let inset = (self.round + if i == 0 { self.brow } else { 0.0 }) / 4.0;
-        v(x - inset * x.signum(), 0.0, z - inset * z.signum())
+        let mut corner = v(x, 0.0, z);
+        if i == 2 && self.uncus > 0.0 {
+            return corner;
+        }
+        let inwards = v(-x.signum(), 0.0, -z.signum()) * std::f32::consts::FRAC_1_SQRT_2;
+        for _ in 0..64 {
+            let outside = self.distance(corner);
+            if outside < 0.005 {
+                break;
+            }
+            corner = corner + inwards * outside;
+        }
+        corner
     }
 
     /// Whether `p` lies in the body rather than in its arch, and how deep under the nearer end-plate, mm.
@@ -376,22 +387,25 @@ mod tests {
 
     #[test]
     fn the_landmark_of_a_body_lies_on_its_surface() {
-        for brow in [0.0, 6.0] {
+        for (brow, vault) in [(0.0, 0.0), (0.0, 3.5), (6.0, 1.2)] {
             let body = BodyShape {
-                corners: [(7.5, 6.0), (8.0, -6.5), (-7.5, 6.0), (-7.5, -6.0)],
+                corners: [(7.5, 4.0), (8.0, -8.0), (-7.5, 7.0), (-7.5, -6.0)],
                 half_width: 9.0,
                 waist: 0.6,
-                vault: 1.2,
+                vault,
                 hollow: 0.4,
                 uncus: 3.0,
                 brow,
                 apex: 0.8,
                 round: 1.6,
             };
-            for i in 0..4 {
+            for i in [0, 1, 3] {
                 let off = body.distance(body.corner(i));
-                assert!(off.abs() < 0.25, "corner {i}, brow {brow}: {off}");
+                assert!(off.abs() < 0.01, "corner {i}, brow {brow}, vault {vault}: {off}");
             }
+            // The crossing of two walls that a smooth maximum of size k joins lies k/4 above both.
+            let off = body.distance(body.corner(2));
+            assert!((0.3..0.5).contains(&off), "brow {brow}, vault {vault}: {off}");
         }
     }
 }

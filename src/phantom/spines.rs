@@ -6,7 +6,7 @@ use super::morphometry::{Person, Sizes};
 use super::other::{rod, solid};
 use super::solid::{Shape, Solid, Tissue};
 use super::space::{Frame, Vec3, v};
-use super::vertebra::{Kind, Transverse, Wear, bone};
+use super::vertebra::{Kind, Ring, Transverse, Wear, bone};
 
 const PLAIN: Wear = Wear {
     spurs: (0.0, 0.0),
@@ -19,6 +19,7 @@ const PLAIN: Wear = Wear {
     lip: 0.5,
     fall: 0.0,
     transverse: Transverse::USUAL,
+    ring: Ring::NONE,
 };
 
 /// T1 of somebody, so many times as large.

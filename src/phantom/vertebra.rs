@@ -40,6 +40,25 @@ pub struct Wear {
     pub fall: f32,
     /// The transverse processes.
     pub transverse: Transverse,
+    /// The ring that C2's articular masses draw.
+    pub ring: Ring,
+}
+
+/// The cortex of C2's articular masses and of the roots of its pedicles, seen end on: an oval over its body and the base of the
+/// dens (Harris' ring), by which a reader tells C2.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ring {
+    /// Its middle, before the middle of the body and above the base of the dens, mm.
+    pub at: (f32, f32),
+    /// Half its depth and height, mm.
+    pub half: (f32, f32),
+    /// How long the bone that draws it runs along the beam, mm a side; 0 for none.
+    pub long: f32,
+}
+
+impl Ring {
+    /// None.
+    pub const NONE: Self = Self { at: (0.0, 0.0), half: (5.0, 6.0), long: 0.0 };
 }
 
 /// Where the transverse processes point; on the film they are seen end on, over the rear of the body.
@@ -77,8 +96,12 @@ fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
     let back = -mean / 2.0;
     let lean = (sizes.depth_lower - sizes.depth_upper) * 0.25;
     let (a, p) = (sizes.height_anterior / 2.0, sizes.height_posterior / 2.0);
-    // The lower end-plate overhangs in front: its anterior edge hangs lower than its posterior one.
-    let lip = if kind == Kind::Thoracic { 0.2 } else { wear.lip };
+    // The lower end-plate overhangs in front: its anterior edge hangs lower than its posterior one, C2's most of all.
+    let lip = match kind {
+        Kind::Thoracic => 0.2,
+        Kind::Axis => wear.lip + 1.0,
+        Kind::Typical | Kind::Prominens => wear.lip,
+    };
     // C2's upper edge is the base of the dens: it does not fall with the plates.
     let above = if kind == Kind::Axis { 0.0 } else { wear.fall };
     let falling = |fall: f32, x: f32, z: f32| (x, z - fall * x);
@@ -110,6 +133,7 @@ pub fn bone(sizes: &Sizes, wear: &Wear, kind: Kind, grain: f32) -> Bone {
     arch(sizes, &lamina, &wear.transverse, kind, &mut pair);
     if kind == Kind::Axis {
         facets_of_the_axis(sizes, &mut pair);
+        ring_of_the_axis(sizes, &wear.ring, &mut pair);
     }
     for (spur, corner, side) in [(wear.spurs.0, corners[0], 1.0), (wear.spurs.1, corners[1], -1.0)] {
         if spur > 0.3 {
@@ -252,6 +276,17 @@ fn facets_of_the_axis(sizes: &Sizes, pair: &mut impl FnMut(Shape)) {
     pair(Shape::Ellipsoid { centre: v(-2.0, 11.0, top - 1.0), radii: v(8.5, 7.0, 4.6) });
 }
 
+fn ring_of_the_axis(sizes: &Sizes, ring: &Ring, pair: &mut impl FnMut(Shape)) {
+    let k = sizes.depth_lower / 15.8;
+    let top = sizes.height_anterior / 2.0;
+    for step in 0..if ring.long > 0.0 { 15 } else { 0 } {
+        let (s, c) = (step as f32 * std::f32::consts::TAU / 15.0).sin_cos();
+        // Clear of the masses: bone within bone would draw no line.
+        let inner = v(k * (ring.at.0 + ring.half.0 * c), 19.5, top + k * (ring.at.1 + ring.half.1 * s));
+        pair(Shape::Rod { from: inner, to: inner + v(0.0, ring.long, 0.0), radii: (1.3, 1.3), rise: 0.0 });
+    }
+}
+
 /// C1: a ring without a body. The origin is the place of the dens.
 pub fn atlas(scale: f32, wear: &Wear, grain: f32) -> Solid {
     let mut parts = vec![Shape::Ellipsoid { centre: v(9.6, 0.0, 0.5) * scale, radii: v(3.6, 5.0, 5.4) * scale }];
@@ -304,6 +339,7 @@ mod tests {
         lip: 0.9,
         fall: 0.07,
         transverse: Transverse::USUAL,
+        ring: Ring::NONE,
     };
 
     #[test]
