@@ -100,6 +100,20 @@ fn the_self_test_is_one_json_object_and_says_what_ran() {
     assert!(untold.status.code() == Some(1) && text(&untold.stderr).contains("self-test --write"), "{untold:?}");
 }
 
+/// What scripts/check/cross asks in the emulator, quarter of an hour later: the stored answers are those to today's golden films.
+#[test]
+fn the_models_for_the_emulator_have_answers_to_the_golden_films_as_they_are_drawn_now() {
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/emulated/models");
+    let home = home(&format!("[inference]\nmodels = \"{models}\"\n"));
+    let tested = verb(home.path(), &["self-test", "--json"]);
+    let told: Value = serde_json::from_slice(&tested.stdout).unwrap_or_else(|_| panic!("{tested:?}"));
+    for film in told["films"].as_array().unwrap() {
+        let off = film["landmark_max_px"].as_f64().unwrap();
+        assert!(off < 0.05, "{}: {off} px; cd tests/data/emulated && sagitta self-test --write", film["film"]);
+    }
+    assert_eq!((tested.status.code(), told["films"].as_array().unwrap().len()), (Some(0), 4));
+}
+
 /// From the maker's key to the running set: the project's own models as a bundle.
 #[test]
 fn a_signed_bundle_is_proved_installed_listed_and_rolled_back_and_one_that_is_tampered_with_is_not() {
