@@ -81,6 +81,9 @@ const fn sizes(
 /// The lowest anterior wall of all that a reader marked on head films of the young, as a share of the posterior one; it was 4.7 mm.
 const LOWEST: f32 = 0.54;
 
+/// No disc is lower before wear, millimetres.
+const LOWEST_DISC: f32 = 2.1;
+
 /// A person, as far as the bones can tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Person {
@@ -153,7 +156,7 @@ impl Person {
                 canal_width: m.canal_width * across.sqrt() * own(0.03),
                 spinous_length: m.spinous_length * across * spinous * own(0.08),
                 spinous_fall: m.spinous_fall + 0.12 * (own(0.06) - 1.0) * 8.0,
-                disc_below: m.disc_below * along * disc * own(0.08) * (0.74 + 0.14 * grown),
+                disc_below: (m.disc_below * along * disc * own(0.08) * (0.74 + 0.14 * grown)).max(LOWEST_DISC),
                 pillar_gap,
             }
         })

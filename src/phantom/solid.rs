@@ -57,7 +57,9 @@ impl BodyShape {
         if i == 2 && self.uncus > 0.0 {
             return corner;
         }
-        let inwards = v(-x.signum(), 0.0, -z.signum()) * std::f32::consts::FRAC_1_SQRT_2;
+        // Not by the signs of x and z: on a low body the antero-superior corner may lie below the middle.
+        let inwards = v(if i < 2 { -1.0 } else { 1.0 }, 0.0, if i % 2 == 0 { -1.0 } else { 1.0 });
+        let inwards = inwards * std::f32::consts::FRAC_1_SQRT_2;
         for _ in 0..64 {
             let outside = self.distance(corner);
             if outside < 0.005 {
@@ -403,6 +405,9 @@ mod tests {
                 let off = body.distance(body.corner(i));
                 assert!(off.abs() < 0.01, "corner {i}, brow {brow}, vault {vault}: {off}");
             }
+            // A wedge so low that its upper front corner lies below the middle.
+            let wedge = BodyShape { corners: [(7.5, -0.5), (8.0, -5.0), (-7.5, 5.0), (-7.5, -4.0)], ..body };
+            assert!(wedge.distance(wedge.corner(0)).abs() < 0.01, "{:?}", wedge.corner(0));
             // The crossing of two walls that a smooth maximum of size k joins lies k/4 above both.
             let off = body.distance(body.corner(2));
             assert!((0.3..0.5).contains(&off), "brow {brow}, vault {vault}: {off}");
