@@ -61,7 +61,7 @@ impl BodyShape {
             return crossing;
         }
         // Not by the signs of x and z: on a low body the antero-superior corner may lie below the middle.
-        let inwards = v(if i < 2 { -1.0 } else { 1.0 }, 0.0, if i % 2 == 0 { -1.0 } else { 1.0 });
+        let inwards = v(if i < 2 { -1.0 } else { 1.0 }, 0.0, if i.is_multiple_of(2) { -1.0 } else { 1.0 });
         let inwards = inwards * std::f32::consts::FRAC_1_SQRT_2;
         let edge = self.round + if i == 0 { self.brow } else { 0.0 };
         let mut gone = 0.0;
