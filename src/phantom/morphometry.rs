@@ -78,8 +78,15 @@ const fn sizes(
     }
 }
 
-/// The lowest anterior wall of all that a reader marked on head films of the young, as a share of the posterior one; it was 4.7 mm.
-const LOWEST: f32 = 0.54;
+/// The lowest anterior wall of all that a reader marked on head films of the young, as a share of the posterior one and in millimetres.
+/// Crushed bodies (`spine`) go lower.
+const LOWEST_WALL: (f32, f32) = (0.54, 4.7);
+
+/// The share of the table's disc that is left between corners: on head films of the young a reader's discs are lower than the table;
+/// this goes a part of that way (docs/phantoms.md).
+fn disc_share(grown: f32) -> f32 {
+    0.74 + 0.14 * grown
+}
 
 /// No disc is lower before wear, millimetres.
 const LOWEST_DISC: f32 = 2.1;
@@ -147,8 +154,8 @@ impl Person {
                 depth_upper: m.depth_upper * depth * own(0.02),
                 depth_lower: m.depth_lower * depth * own(0.02),
                 height_anterior: (m.height_anterior * height * own(0.035) * taper)
-                    .max(LOWEST * height_posterior)
-                    .max(4.7),
+                    .max(LOWEST_WALL.0 * height_posterior)
+                    .max(LOWEST_WALL.1),
                 height_posterior,
                 width: m.width * across * width * own(0.03),
                 // The canal does not follow the body's depth: that is what Pavlov's ratio lives on.
@@ -156,7 +163,7 @@ impl Person {
                 canal_width: m.canal_width * across.sqrt() * own(0.03),
                 spinous_length: m.spinous_length * across * spinous * own(0.08),
                 spinous_fall: m.spinous_fall + 0.12 * (own(0.06) - 1.0) * 8.0,
-                disc_below: (m.disc_below * along * disc * own(0.08) * (0.74 + 0.14 * grown)).max(LOWEST_DISC),
+                disc_below: (m.disc_below * along * disc * own(0.08) * disc_share(grown)).max(LOWEST_DISC),
                 pillar_gap,
             }
         })

@@ -279,7 +279,10 @@ fn facets_of_the_axis(sizes: &Sizes, pair: &mut impl FnMut(Shape)) {
 fn ring_of_the_axis(sizes: &Sizes, ring: &Ring, pair: &mut impl FnMut(Shape)) {
     let k = sizes.depth_lower / 15.8;
     let top = sizes.height_anterior / 2.0;
-    for step in 0..if ring.long > 0.0 { 15 } else { 0 } {
+    if ring.long <= 0.0 {
+        return;
+    }
+    for step in 0..15 {
         let (s, c) = (step as f32 * std::f32::consts::TAU / 15.0).sin_cos();
         // Clear of the masses: bone within bone would draw no line.
         let inner = v(k * (ring.at.0 + ring.half.0 * c), 19.5, top + k * (ring.at.1 + ring.half.1 * s));
