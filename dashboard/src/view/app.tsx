@@ -1,6 +1,6 @@
 /** The whole page: header, the list, and the film that is looked at; without a choice, the newest. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 import type { Controller } from "../controller.ts";
 import type { Report } from "../contract.ts";
@@ -134,7 +134,7 @@ function announcement(state: State): string {
 function useTitle(reports: readonly Report[]): void {
   const newest = reports[0];
   const title = newest === undefined ? "Sagitta" : `${verdicts[newest.quality.verdict].name} · ${newest.device} · Sagitta`;
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = title;
   }, [title]);
 }

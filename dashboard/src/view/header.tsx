@@ -1,6 +1,6 @@
 /** Top of the page: whose page, how the appliance and the broker are, and the count of verdicts. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 import type { Report, Status } from "../contract.ts";
 import { count, moment } from "../format.ts";
@@ -58,7 +58,8 @@ export function Header({ state, rooms, reports, route, room, now }: Props) {
 
 function ThemeButton() {
   const [theme, setTheme] = useState(remembered);
-  useEffect(() => choose(theme), [theme]);
+  // Before the next picture is drawn: no flash of the other colours.
+  useLayoutEffect(() => choose(theme), [theme]);
   const name = { system: "as the system wishes", light: "light", dark: "dark" }[theme];
   return (
     <button type="button" class="theme" aria-label={`Colours: ${name}. Change`} title={`Colours: ${name}`} onClick={() => setTheme(next(theme))}>
