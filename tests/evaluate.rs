@@ -100,6 +100,10 @@ fn films_with_a_truth_become_figures_and_bad_ones_are_named() {
     let line = |name: &str| {
         let mut line = accuracy["films"].as_array().unwrap().iter().find(|f| f["file"] == name).unwrap().clone();
         assert!(line["corner_mm"].is_number(), "{line}");
+        let cobb = line["numbers"].as_array().unwrap().iter().find(|n| n["name"] == "c2_c7_cobb").unwrap();
+        let [truth, value] = ["truth", "value"].map(|key| cobb[key].as_f64().unwrap());
+        assert!((value - truth - line["c2_c7_cobb"].as_f64().unwrap()).abs() < 1e-9, "{cobb}");
+        assert!(cobb["ci90"][0].as_f64().unwrap() <= value && value <= cobb["ci90"][1].as_f64().unwrap(), "{cobb}");
         line["file"] = Value::Null;
         line
     };

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sagitta::domain::measurement::Quantity;
 use sagitta::inference::engine::{Engine as _, EngineError, Tensor};
 use sagitta::inference::manifest::{Manifest, ManifestError};
 use sagitta::inference::onnx::{Provider, Runtime, RuntimeError, Settings};
@@ -197,6 +198,22 @@ fn the_manifest_names_the_key_that_is_wrong() {
     assert!(error.contains("windwo") && error.contains("manifest.toml"), "{error}");
     let nowhere = Manifest::load(Path::new("/nonexistent")).unwrap_err().to_string();
     assert!(nowhere.contains("/nonexistent/manifest.toml") && nowhere.contains("[inference] models"), "{nowhere}");
+}
+
+#[test]
+fn each_measurement_has_its_own_factors_and_a_misspelt_one_is_named() {
+    for (row, key) in [("c7_slop = { seen = 1.1 }", "c7_slop"), ("sva = { seen = 1.0, hidden = -1.0 }", "sva")] {
+        let dir = folder(|m| format!("{m}\n[calibration.intervals]\n{row}\n"));
+        let error = Manifest::load(dir.path()).unwrap_err();
+        let wrong = format!("calibration.intervals.{key}");
+        assert!(matches!(&error, ManifestError::Invalid { key, .. } if *key == wrong), "{row}: {error}");
+    }
+    let told = folder(|m| {
+        format!("{m}\n[calibration.intervals]\nc7_slope = {{ seen = 0.8, hidden = 1.2 }}\nsva = {{ seen = 0.9 }}\n")
+    });
+    let intervals = Manifest::load(told.path()).unwrap().calibration.intervals;
+    let of = |quantity| [intervals.of(quantity, false), intervals.of(quantity, true)];
+    assert_eq!([of(Quantity::C7Slope), of(Quantity::Sva), of(Quantity::Pavlov)], [[0.8, 1.2], [0.9, 0.9], [1.0, 1.0]]);
 }
 
 /// The rest of the hierarchy, each entry with a file of its own.

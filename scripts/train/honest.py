@@ -32,6 +32,7 @@ from patches import pitch_of
 INSIDE = 2.146  # nine of ten errors of a round normal distribution lie within so many spreads
 BINS = [0.0, 0.5, 0.75, 0.88, 0.95, 0.985, 1.0]  # of the claimed spreads, as quantiles
 LEAST = 60  # errors a bin
+WITH_C7 = {"c2_c7_cobb", "c7_slope", "sva"}  # of the whole neck
 
 
 def errors(reports: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -69,8 +70,8 @@ def spreads(claimed: np.ndarray, off: np.ndarray) -> list[tuple[float, float]]:
     return knots
 
 
-def steadied(reports: Path) -> tuple[float, float]:
-    """(what C7's spreads lack where it is hidden, how alike its corners err along each axis); (1, 0) where too few films tell."""
+def steadied(reports: Path) -> float:
+    """What C7's spreads lack where it is hidden; 1 where too few films tell."""
     standard = []
     for line in reports.read_text().splitlines():
         report = json.loads(line)
@@ -80,16 +81,11 @@ def steadied(reports: Path) -> tuple[float, float]:
         c7 = slice(20, 24)
         if not seen[c7].any() and np.isfinite(points[c7]).all() and np.isfinite(true[c7]).all():
             if np.linalg.norm((points[c7] - true[c7]).mean(0)) < pitch_of(true) / 2:
-                standard.append((points[c7] - true[c7]) / sigma[c7, None])
+                standard.append(np.linalg.norm(points[c7] - true[c7], axis=1) / sigma[c7])
     if len(standard) < LEAST // 4:
         print(f"{len(standard)} hidden C7 found near their places, {LEAST // 4} needed: nothing is made good for them", file=sys.stderr)
-        return 1.0, 0.0
-    errors = np.stack(standard)
-    factor = np.quantile(np.linalg.norm(errors, axis=2), 0.9) / INSIDE
-    # Two corners whose errors have the correlation ρ differ by √(1 − ρ) of what independent ones would.
-    apart = np.abs(errors[:, [0, 1]] - errors[:, [2, 3]]) / np.sqrt(2)
-    alike = 1 - (np.quantile(apart, 0.9) / factor / 1.645) ** 2
-    return float(factor), float(np.clip(alike, 0, 0.95))
+        return 1.0
+    return float(np.quantile(np.stack(standard), 0.9) / INSIDE)
 
 
 def level_of_map(detector: dict) -> float:
@@ -99,14 +95,36 @@ def level_of_map(detector: dict) -> float:
     return side * detector["second_pass"]["level_height"]
 
 
-def intervals(accuracy: dict) -> dict[str, float]:
-    """For each unit what the intervals' ratios come to, numbers weighed alike."""
-    group = next(g for g in accuracy["figures"]["groups"] if g["group"] == "all")
-    ratios: dict[str, list[float]] = {}
-    for row in group["measurements"]:
-        if row["level"] is None and row["interval_ratio"] and row["n"] >= LEAST:
-            ratios.setdefault(row["unit"], []).append(row["interval_ratio"])
-    return {unit: float(np.exp(np.mean(np.log(values)))) for unit, values in ratios.items()}
+def intervals(accuracy: dict) -> dict[str, list[float | None]]:
+    """What the half widths of each measurement's intervals lack, [seen, where a hidden C7 takes part]; None where too few films tell."""
+    used: dict[str, tuple[list[float], list[float]]] = {}
+    for film in accuracy["films"]:
+        for number in film["numbers"]:
+            if number["value"] is None:
+                continue
+            error = number["truth"] - number["value"]
+            low, high = number["ci90"]
+            half = high - number["value"] if error > 0 else number["value"] - low
+            if half <= 0:
+                continue
+            of_c7 = number["name"] in WITH_C7 if number["level"] is None else "C7" in number["level"]
+            pools = used.setdefault(number["name"], ([], []))
+            pools[film["c7_found"] == "hidden" and of_c7].append(abs(error) / half)
+    return {name: [float(np.quantile(pool, 0.9)) if len(pool) >= LEAST else None for pool in pools] for name, pools in used.items()}
+
+
+def with_intervals(table: str, lacking: dict[str, list[float | None]]) -> str:
+    """The manifest's `[calibration]` with these factors; what the films cannot tell stays as it is."""
+    old = tomllib.loads(f"[calibration]{table}")["calibration"].get("intervals", {})
+    rows = []
+    for name in sorted(old.keys() | lacking.keys()):
+        before = old.get(name, {"seen": 1.0})
+        seen, hidden = (ratio or 1.0 for ratio in lacking.get(name, [None, None]))
+        row = f"seen = {before['seen'] * seen:.2f}"
+        if "hidden" in before or lacking.get(name, [None, None])[1]:
+            row += f", hidden = {before.get('hidden', before['seen']) * hidden:.2f}"
+        rows.append(f"{name} = {{ {row} }}")
+    return table.split("[calibration.intervals]")[0].rstrip() + "\n\n[calibration.intervals]\n" + "\n".join(rows) + "\n"
 
 
 def with_spreads(table: str, knots: list[tuple[float, float]]) -> str:
@@ -122,14 +140,12 @@ def with_spreads(table: str, knots: list[tuple[float, float]]) -> str:
 def fitted(step: str, file: Path | None, text: str) -> str:
     """The manifest after `step`."""
     if "[calibration]" not in text:
-        text = text.rstrip() + "\n\n[calibration]\nspreads = []\nsteadied = 1.0\nangles = 1.0\nlengths = 1.0\nratios = 1.0\nhidden_alike = 0.0\n"
+        text = text.rstrip() + "\n\n[calibration]\nspreads = []\nsteadied = 1.0\n"
     head, table = text.split("[calibration]")
     above, heatmaps = head.split("[detector.heatmaps]")
     if step == "reset":
         heatmaps = with_spreads(heatmaps, [])
-        table = re.sub(r"(?m)^spreads = .*$", "spreads = []", table)
-        table = re.sub(r"(?m)^(steadied|angles|lengths|ratios|hidden_alike) = .*\n", "", table).rstrip()
-        table += "\nsteadied = 1.0\nangles = 1.0\nlengths = 1.0\nratios = 1.0\nhidden_alike = 0.0\n"
+        table = "\nspreads = []\nsteadied = 1.0\n"
     elif step == "detector":
         level = level_of_map(tomllib.loads(text)["detector"])
         heatmaps = with_spreads(heatmaps, [(at * level, factor) for at, factor in spreads(*errors(file))])
@@ -137,17 +153,9 @@ def fitted(step: str, file: Path | None, text: str) -> str:
         rows = ", ".join(f"[{at:.4f}, {factor:.2f}]" for at, factor in spreads(*errors(file)))
         table = re.sub(r"(?m)^spreads = .*$", f"spreads = [{rows}]", table)
     elif step == "steadied":
-        factor, alike = steadied(file)
-        table = re.sub(r"(?m)^steadied = .*$", f"steadied = {factor:.2f}", table)
-        table = re.sub(r"(?m)^hidden_alike = .*$", f"hidden_alike = {alike:.2f}", table)
+        table = re.sub(r"(?m)^steadied = .*$", f"steadied = {steadied(file):.2f}", table)
     else:
-        for unit, ratio in intervals(json.loads(file.read_text())).items():
-            key = {"deg": "angles", "mm": "lengths", "ratio": "ratios"}[unit]
-            old = float(re.search(rf"(?m)^{key} = (\S+)", table)[1])
-            table = re.sub(rf"(?m)^{key} = \S+", f"{key} = {old * ratio:.2f}", table)
-            if key == "angles":  # it makes good that corners err alike; a hidden C7's were told to already
-                alike = float(re.search(r"(?m)^hidden_alike = (\S+)", table)[1])
-                table = re.sub(r"(?m)^hidden_alike = .*$", f"hidden_alike = {max(0.0, 1 - (1 - alike) / ratio**2):.2f}", table)
+        table = with_intervals(table, intervals(json.loads(file.read_text())))
     return above + "[detector.heatmaps]" + heatmaps + "[calibration]" + table
 
 
@@ -162,7 +170,7 @@ def main() -> None:
     manifest = args.models / "manifest.toml"
     text = fitted(args.step, args.file, manifest.read_text())
     manifest.write_text(text)
-    print("\n".join(line for line in text.splitlines() if re.match(r"spreads|steadied|angles|lengths|ratios|hidden_alike", line)))
+    print("\n".join(line for line in text.splitlines() if re.match(r"spreads|steadied|\w+ = \{ seen", line)))
 
 
 if __name__ == "__main__":

@@ -178,31 +178,35 @@ impl Quantity {
 /// models and stand in its manifest.
 ///
 /// Covariances take the errors of different landmarks as independent; they are not. Both corners of an end-plate tend
-/// to err together, which turns no angle, so that angles are known better than the landmarks and ratios worse.
+/// to err together, which turns no angle but moves a level, so that each quantity has its own factor; and another where a
+/// C7 takes part that the film hides, which is rather misplaced than misshapen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Calibration {
-    /// For degrees.
-    pub angles: f64,
-    /// For millimetres.
-    pub lengths: f64,
-    /// For ratios.
-    pub ratios: f64,
-    /// 0…1: how alike the landmarks of a hidden C7 err along each axis. It is rather misplaced than misshapen: its place is
-    /// less sure than its slope.
-    pub hidden_alike: f64,
+    /// In the order of [`Quantity::ALL`].
+    seen: [f64; Quantity::ALL.len()],
+    /// The same where a hidden C7 takes part.
+    hidden: [f64; Quantity::ALL.len()],
 }
 
 impl Calibration {
     /// The covariances as they come.
-    pub const NONE: Self = Self { angles: 1.0, lengths: 1.0, ratios: 1.0, hidden_alike: 0.0 };
+    pub const NONE: Self = Self { seen: [1.0; Quantity::ALL.len()], hidden: [1.0; Quantity::ALL.len()] };
 
-    /// The factor for numbers in `unit`.
-    pub const fn of(self, unit: Unit) -> f64 {
-        match unit {
-            Unit::Degrees => self.angles,
-            Unit::Millimetres => self.lengths,
-            Unit::Ratio => self.ratios,
+    /// These factors, and for `quantity` its own.
+    #[must_use]
+    pub fn with(mut self, quantity: Quantity, seen: f64, hidden: f64) -> Self {
+        for (factors, factor) in [(&mut self.seen, seen), (&mut self.hidden, hidden)] {
+            if let Some(own) = factors.get_mut(quantity as usize) {
+                *own = factor;
+            }
         }
+        self
+    }
+
+    /// The factor for `quantity`, of which a C7 that the film hides is a part or not.
+    pub fn of(&self, quantity: Quantity, hidden_c7: bool) -> f64 {
+        let factors = if hidden_c7 { &self.hidden } else { &self.seen };
+        factors.get(quantity as usize).copied().unwrap_or(1.0)
     }
 }
 

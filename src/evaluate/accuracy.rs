@@ -9,7 +9,7 @@ use crate::domain::report::EngineFacts;
 use super::figures::Figures;
 use super::films::Trouble;
 use super::run::Scores;
-use super::score::{Fate, FilmScore, Kind, Naming};
+use super::score::{Fate, FilmScore, Kind, Naming, NumberScore};
 use super::statistics::mean;
 
 /// The name and version of the document's format.
@@ -77,6 +77,27 @@ pub struct FilmLine {
     pub corner_mm: Option<f64>,
     /// Found − true of the C2–C7 Cobb angle, degrees.
     pub c2_c7_cobb: Option<f64>,
+    /// C7 as reported.
+    pub c7_found: Option<&'static str>,
+    /// Every number that the truth tells, beside what was reported.
+    pub numbers: Vec<NumberLine>,
+}
+
+/// One number of one film.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NumberLine {
+    /// As in a report.
+    pub name: &'static str,
+    /// As in a report; null for the whole neck.
+    pub level: Option<String>,
+    /// As it is, in the report's unit.
+    pub truth: f64,
+    /// As reported; null where withheld.
+    pub value: Option<f64>,
+    /// The 90 % interval as reported.
+    pub ci90: Option<[f64; 2]>,
+    /// Whether without reservation.
+    pub ok: bool,
 }
 
 impl Accuracy {
@@ -125,6 +146,20 @@ fn line(film: &FilmScore) -> FilmLine {
         levels: film.levels.iter().filter_map(|l| Some(format!("{} {}", l.vertebra.name(), fate(l.fate)?))).collect(),
         corner_mm: mean(&mm),
         c2_c7_cobb: cobb.and_then(|n| Some(n.found?.0.value() - n.truth)),
+        c7_found: film.c7_found.map(crate::domain::detection::C7Visibility::name),
+        numbers: film.numbers.iter().map(number).collect(),
+    }
+}
+
+fn number(score: &NumberScore) -> NumberLine {
+    let estimate = score.found.map(|(estimate, _)| estimate);
+    NumberLine {
+        name: score.quantity.name(),
+        level: score.level.map(|level| level.to_string()),
+        truth: score.truth,
+        value: estimate.map(|e| e.value()),
+        ci90: estimate.map(|e| e.ci90().into()),
+        ok: score.found.is_some_and(|(_, ok)| ok),
     }
 }
 

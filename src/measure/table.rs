@@ -153,13 +153,9 @@ impl<'a> Reader<'a> {
         let points = landmarks.map(|l| frame.place(l.position));
         let value = scale * formula(points);
         let covariances = landmarks.map(|l| frame.covariance(l.covariance));
-        let alike = |i: usize, j: usize| {
-            let c7 = |at: usize| ids.get(at).is_some_and(|id| id.vertebra() == Vertebra::C7);
-            let together = self.c7 == C7Visibility::Hidden && c7(i) && c7(j);
-            if together { self.settings.calibration.hidden_alike } else { 0.0 }
-        };
-        let sigma = scale * uncertainty::standard_deviation(formula, points, covariances, alike);
-        let half = uncertainty::Z_90 * self.settings.calibration.of(quantity.unit()) * sigma;
+        let sigma = scale * uncertainty::standard_deviation(formula, points, covariances);
+        let factor = self.settings.calibration.of(quantity, self.rests_on_hidden_c7(&ids));
+        let half = uncertainty::Z_90 * factor * sigma;
         match Estimate::new(value, value - half, value + half) {
             None => Reading::Withheld(format!("{}, so that no finite number comes out", Cause::Coincident.phrase())),
             Some(estimate) => match self.doubt(&ids, &landmarks).or_else(|| imprecise(quantity.unit(), half)) {
@@ -190,9 +186,14 @@ impl<'a> Reader<'a> {
         format!("{}{}", Cause::NotFound.phrase(), names.join(", "))
     }
 
+    /// Whether one of the landmarks belongs to a C7 that the film hides.
+    fn rests_on_hidden_c7(&self, ids: &[LandmarkId]) -> bool {
+        self.c7 == C7Visibility::Hidden && ids.iter().any(|id| id.vertebra() == Vertebra::C7)
+    }
+
     /// Why a number that could be computed should be distrusted.
     fn doubt(&self, ids: &[LandmarkId], landmarks: &[Landmark]) -> Option<String> {
-        if self.c7 == C7Visibility::Hidden && ids.iter().any(|id| id.vertebra() == Vertebra::C7) {
+        if self.rests_on_hidden_c7(ids) {
             return Some(format!("{}: its place is inferred from the vertebrae above", Cause::C7Hidden.phrase()));
         }
         // A confidence that is no number counts as none.

@@ -382,27 +382,27 @@ fn gaussian(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 #[test]
-fn the_calibration_factors_widen_the_intervals_of_their_unit_by_themselves() {
+fn each_quantity_has_its_own_factor_and_another_where_a_hidden_c7_takes_part() {
     let placing = Placing::default();
     let keypoints = Neck::default().keypoints(placing);
-    let subject = Subject {
-        keypoints: &keypoints,
-        facing: Some(placing.facing),
-        spacing: calibrated(0.15),
-        c7: C7Visibility::Full,
-    };
     let width = |m: &Measurement| m.reading.estimate().map(|e| e.ci90().1 - e.ci90().0).unwrap();
-    let with = |calibration| measure(&subject, &Settings { calibration, ..Settings::default() });
-    let plain = with(Calibration::NONE);
-    let wide = with(Calibration { angles: 0.7, lengths: 1.4, ratios: 2.0, hidden_alike: 0.0 });
-    for (plain, wide) in plain.0.iter().zip(&wide.0) {
-        let factor = match plain.quantity.unit() {
-            Unit::Degrees => 0.7,
-            Unit::Millimetres => 1.4,
-            Unit::Ratio => 2.0,
-        };
-        assert!(width(plain) > 0.0);
-        assert!((width(wide) / width(plain) - factor).abs() < 1e-9);
+    let factor = |at: usize| 0.7 + 0.1 * at as f64;
+    let calibration = (0..)
+        .zip(Quantity::ALL)
+        .fold(Calibration::NONE, |all, (at, quantity)| all.with(quantity, factor(at), 2.0 * factor(at)));
+    for c7 in [C7Visibility::Full, C7Visibility::Partial, C7Visibility::Hidden] {
+        let subject = Subject { keypoints: &keypoints, facing: Some(placing.facing), spacing: calibrated(0.15), c7 };
+        let with = |calibration| measure(&subject, &Settings { calibration, ..Settings::default() });
+        let (plain, wide) = (with(Calibration::NONE), with(calibration));
+        for (plain, wide) in plain.0.iter().zip(&wide.0) {
+            let at = Quantity::ALL.iter().position(|q| *q == plain.quantity).unwrap();
+            let level = plain.level.map(|level| level.to_string()).unwrap_or_default();
+            let of_c7 = level.contains("C7")
+                || matches!(plain.quantity, Quantity::C2C7Cobb | Quantity::C7Slope | Quantity::Sva);
+            let hidden = if of_c7 && c7 == C7Visibility::Hidden { 2.0 } else { 1.0 };
+            assert!(width(plain) > 0.0);
+            assert!((width(wide) / width(plain) - hidden * factor(at)).abs() < 1e-9, "{:?} {level}", plain.quantity);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The manifest as it stands in the file, and what makes it valid.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use super::{
     Calibration, Decoder, DetectorModel, Heatmaps, LocatorModel, Manifest, Model, Normalisation, PatchFrame, Quality,
     RefinerModel, SecondPass,
 };
-use crate::domain::measurement::Calibration as Intervals;
+use crate::domain::measurement::{Calibration as Intervals, Quantity};
 use crate::inference::engine::{Signature, TensorSpec};
 
 /// A key and what is wrong with it.
@@ -34,11 +34,17 @@ struct RawCalibration {
     spreads: Vec<[f64; 2]>,
     #[serde(default = "one")]
     steadied: f64,
-    angles: f64,
-    lengths: f64,
-    ratios: f64,
     #[serde(default)]
-    hidden_alike: f64,
+    intervals: BTreeMap<String, RawInterval>,
+}
+
+/// What the half widths of one measurement's intervals are multiplied by.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInterval {
+    seen: f64,
+    /// Where a C7 that the film hides takes part; as `seen` where it never does.
+    hidden: Option<f64>,
 }
 
 const fn one() -> f64 {
@@ -174,16 +180,18 @@ fn rising(factors: &[[f64; 2]], key: &str) -> Result<Vec<(f64, f64)>, Problem> {
 
 impl RawCalibration {
     fn validate(self) -> Result<Calibration, Problem> {
-        let factors =
-            [("steadied", self.steadied), ("angles", self.angles), ("lengths", self.lengths), ("ratios", self.ratios)];
-        for (key, factor) in factors {
-            require(positive(factor), &format!("calibration.{key}"), "must be more than 0")?;
-        }
+        require(positive(self.steadied), "calibration.steadied", "must be more than 0")?;
         let spreads = rising(&self.spreads, "calibration.spreads")?;
-        let sane = (0.0..1.0).contains(&self.hidden_alike);
-        require(sane, "calibration.hidden_alike", "must lie in 0…1, 1 excluded")?;
-        let Self { steadied, angles, lengths, ratios, hidden_alike, .. } = self;
-        Ok(Calibration { spreads, steadied, intervals: Intervals { angles, lengths, ratios, hidden_alike } })
+        let mut intervals = Intervals::NONE;
+        for (name, RawInterval { seen, hidden }) in self.intervals {
+            let key = format!("calibration.intervals.{name}");
+            let quantity =
+                Quantity::from_name(&name).ok_or_else(|| (key.clone(), "is no measurement of a report".to_owned()))?;
+            let hidden = hidden.unwrap_or(seen);
+            require(positive(seen) && positive(hidden), &key, "the factors must be more than 0")?;
+            intervals = intervals.with(quantity, seen, hidden);
+        }
+        Ok(Calibration { spreads, steadied: self.steadied, intervals })
     }
 }
 
