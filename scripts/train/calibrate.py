@@ -24,7 +24,6 @@ from export import REFINERS
 from honest import spreads
 from losses import TARGET_SIGMA
 from network import REFINER_ABSENT_LOGIT, Refiner
-from train import held_out
 
 WINDOW, WIDE = 5, 13  # radii in heatmap pixels: the manifest's window, and 0.6 of a level
 Z90 = 1.645
@@ -64,7 +63,7 @@ def collect(net, packs: list[Path], role: str, each: int) -> tuple[np.ndarray, n
     rng, errors, variances = np.random.default_rng(11), [], []
     for pack in packs:
         store = films.Store(pack)
-        for film in [f for f in store.index if held_out(f)]:
+        for film in [f for f in store.index if films.held_out(f.name)]:
             for level in [v for v in levels if v in patches.usable(film, jitter)]:
                 for _ in range(each):
                     one = patches.sample(rng, store.image(film), film, jitter, level, spoil=False)

@@ -9,7 +9,7 @@
 The averaged weights are exported, batch normalisation folded into the convolutions, opset 17, static shapes. Weights are
 stored in 16 bits and cast back when the model is loaded: half the file, computed in 32 bits as before. The check runs
 both on the same inputs, noise and structure, and refuses to write if an answer differs by more than a thousandth of its range.
-With `--keep` the weights lie between those of `train.py --start` and those reached: what was learnt on other films is forgotten less
+With `--keep` the weights lie between those of `--start` and those reached: what was learnt on other films is forgotten less
 (Wortsman et al. 2022, *Robust fine-tuning*). A role that the manifest does not know yet is appended to it, with spreads that are still to be calibrated.
 """
 
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--role", choices=["detector", "locator", *REFINERS], default="detector")
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
-    parser.add_argument("--keep", type=float, default=0.0, help="share of the weights that training started from, with a detector of train.py --start")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of the weights that training started from, with --start")
     parser.add_argument("--side", type=int, default=256, help="of the detector's input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)

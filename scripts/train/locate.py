@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from films import CORNERS, ENDS, VERTEBRAE, landmarks
+from films import CORNERS, ENDS, VERTEBRAE, held_out, landmarks
 from loop import Loop
 from network import LOCATED, Locator
 from patches import faces_left
-from train import held_out
 
 GIVEN = 5  # C2–C6
 LEAST_GIVEN = 3
@@ -68,9 +67,8 @@ def load(folders: list[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
             if truth.get("kind", "lateral_cervical") != "lateral_cervical":
                 continue
             points, _ = landmarks(truth)
-            image = type("Named", (), {"name": path.name.replace(".truth.json", ".png")})
             if frame(points) is not None and np.isfinite(points[TARGETS]).any():
-                parts[held_out(image)].append(points)
+                parts[held_out(path.name.replace(".truth.json", ".png"))].append(points)
     return parts
 
 

@@ -14,44 +14,21 @@ into the last twentieth are held out.
 from __future__ import annotations
 
 import argparse
-import itertools
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 import films
 import losses
 import patches
-import weights
-from loop import Loop
+from loop import Loop, Samples
 from network import REFINER_ABSENT_LOGIT, Refiner, reduced
-from train import held_out, local_mode
+from train import local_mode
 
 LONGEST = 2400  # films are packed as fine as they come
-
-
-class Patches(IterableDataset):
-    """Endless training patches; each worker has its own stream of random numbers."""
-
-    def __init__(self, packs: list[Path], shares: list[float], role: str, seed: int):
-        self.packs, self.shares, self.role, self.seed = packs, shares, role, seed
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0, time.time_ns() % 2**32])
-        stores = None
-        for count in itertools.count():
-            if stores is None or (count % 4000 == 0 and any(s.grown() for s in stores)):
-                stores = [films.Store(p) for p in self.packs]
-                kept = [[f for f in s.index if not held_out(f) and patches.usable(f, self.role)] for s in stores]
-                shares = np.array(self.shares) * [bool(k) for k in kept]
-            which = rng.choice(len(stores), p=shares / shares.sum())
-            film = kept[which][rng.integers(len(kept[which]))]
-            yield patches.sample(rng, stores[which].image(film), film, self.role)
 
 
 def draw(batch, path: Path, rows: int = 4, columns: int = 8) -> None:
@@ -77,7 +54,7 @@ def validate(net, packs: list[Path], role: str, limit: int = 120) -> dict:
     rng, batch = np.random.default_rng(7), []
     for pack in packs:
         store = films.Store(pack)
-        for film in [f for f in store.index if held_out(f) and patches.usable(f, role)][:limit]:
+        for film in [f for f in store.index if films.held_out(f.name) and patches.usable(f, role)][:limit]:
             batch += [patches.sample(rng, store.image(film), film, role) for _ in range(2)]
     if not batch:
         return {}
@@ -128,15 +105,10 @@ def main() -> None:
         films.pack([folder], packs[-1], LONGEST)
         print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
     net = Refiner().to(memory_format=torch.channels_last)
-    shares, start = args.share or [1.0] * len(packs), args.start
-    if start and start.suffix == ".onnx":
-        if not (args.work / "checkpoint.pt").exists():
-            some = itertools.islice(Patches(packs, shares, args.role, args.seed), 128)
-            weights.start(net, start, torch.from_numpy(np.stack([patch["image"] for patch in some])))
-        start = None
-    loop = Loop(net, args.work, args.patches, args.rate, start)
-    source = Patches(packs, shares, args.role, args.seed + loop.seen)
-    loader = DataLoader(source, args.batch, num_workers=args.workers, prefetch_factor=3 if args.workers else None)
+    samples = Samples(packs, args.share, args.seed, lambda rng, image, film: patches.sample(rng, image, film, args.role), lambda film: patches.usable(film, args.role))
+    loop = Loop(net, args.work, args.patches, args.rate, args.start, samples.images)
+    samples.seed += loop.seen
+    loader = DataLoader(samples, args.batch, num_workers=args.workers, prefetch_factor=3 if args.workers else None)
 
     def loss_of(batch):
         if not (args.work / "batch.png").exists():

@@ -14,49 +14,19 @@ films that are added to the folders while it runs are taken up.
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
-import math
-import os
-import time
-import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 import augment
 import films
 import losses
-import weights
-from network import ABSENT_LOGIT, DETECTORS, reduced
+from loop import Loop, Samples
+from network import DETECTORS, reduced
 from view import letterbox, see
-
-
-def held_out(film: films.Film) -> bool:
-    return zlib.crc32(Path(film.name).name.encode()) % 20 == 19
-
-
-class Pictures(IterableDataset):
-    """Endless training pictures; each worker has its own stream of random numbers."""
-
-    def __init__(self, packs: list[Path], shares: list[float], size: int, seed: int):
-        self.packs, self.shares, self.size, self.seed = packs, shares, size, seed
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0, time.time_ns() % 2**32])
-        shares = np.array(self.shares) / sum(self.shares)
-        stores = None
-        for count in itertools.count():
-            if stores is None or (count % 500 == 0 and any(s.grown() for s in stores)):
-                stores = [films.Store(p) for p in self.packs]
-                kept = [[f for f in s.index if not held_out(f)] for s in stores]
-            which = rng.choice(len(stores), p=shares)
-            film = kept[which][rng.integers(len(kept[which]))]
-            yield augment.sample(rng, stores[which].image(film), film, self.size)
 
 
 def draw(batch, path: Path, rows: int = 3, columns: int = 5) -> None:
@@ -82,11 +52,10 @@ def draw(batch, path: Path, rows: int = 3, columns: int = 5) -> None:
 
 def validate(net, packs: list[Path], size: int, limit: int = 60) -> dict:
     """On held-out films, letterboxed, decoded by the highest mode: levels named right, corner error, quality."""
-    net.eval()
     named, errors, rotation, c7 = [], [], [], []
     for pack in packs:
         store = films.Store(pack)
-        for film in [f for f in store.index if held_out(f) and f.lateral][:limit]:
+        for film in [f for f in store.index if films.held_out(f.name) and f.lateral][:limit]:
             scale, centre = letterbox(film.width, film.height, size)
             x = torch.from_numpy(see(store.image(film), scale, centre, size=size))[None, None]
             with torch.no_grad(), reduced():
@@ -105,7 +74,6 @@ def validate(net, packs: list[Path], size: int, limit: int = 60) -> dict:
                 c7.append(int(quality[0, 1:4].argmax()) == film.c7)
             if film.rotation >= 0:
                 rotation.append(abs(float(quality[0, 4]) - film.rotation))
-    net.train()
     named = np.array([n for n in named if np.isfinite(n)])
     mean = lambda v: round(float(np.mean(v)), 3) if len(v) else None
     return dict(films=len(named), levels=mean(named), whole=mean(named == 1), median_mm=mean(errors), c7=mean(c7), rotation=mean(rotation))
@@ -140,92 +108,37 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start", type=Path, help="an exported model of this network to start from, where there is no checkpoint yet")
-    parser.add_argument("--fresh", action="store_true", help="do not go on from a checkpoint, even if one is there")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    args.work.mkdir(parents=True, exist_ok=True)
     packs = []
     for folder in args.films:
         packs.append(args.work / f"pack-{folder.resolve().name}")
         films.pack([folder], packs[-1])
         print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
 
-    shares = args.share or [1.0] * len(packs)
     net = DETECTORS[args.network]().to(memory_format=torch.channels_last)
-    checkpoint = args.work / "checkpoint.pt"
-    if args.start and (args.fresh or not checkpoint.exists()):
-        some = itertools.islice(Pictures(packs, shares, args.size, args.seed), 64)
-        weights.start(net, args.start, torch.from_numpy(np.stack([picture["image"] for picture in some])))
-    average = {k: v.clone() for k, v in net.state_dict().items()}
-    begun = {k: v.clone() for k, v in average.items()} if args.start else None  # for export.py --keep
-    seen, phase, start_fraction = 0, f"{args.size}:{args.pictures}:{args.rate}", 0.0
-    optimiser = torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.02)
-    if checkpoint.exists() and not args.fresh:
-        saved = torch.load(checkpoint, weights_only=True)
-        if saved.get("network", "unet") != args.network:
-            raise SystemExit(f"{checkpoint} holds a {saved.get('network', 'unet')}; name that, another --work, or --fresh")
-        net.load_state_dict(saved["net"])
-        average, seen, begun = saved["average"], saved["seen"], saved.get("begun")
-        if saved["phase"] == phase and saved["fraction"] < 1:  # the same phase, interrupted
-            start_fraction = saved["fraction"]
-            optimiser.load_state_dict(saved["optimiser"])
-        print(f"resumed after {seen} pictures, phase {phase} at {start_fraction:.2f}", flush=True)
+    samples = Samples(packs, args.share, args.seed, lambda rng, image, film: augment.sample(rng, image, film, args.size))
+    loop = Loop(net, args.work, args.pictures, args.rate, args.start, samples.images, phase=f"{args.size}", network=args.network)
+    samples.seed += loop.seen
+    loader = DataLoader(samples, args.batch or (32 if args.size <= 256 else 12), num_workers=args.workers, prefetch_factor=3 if args.workers else None)
 
-    batch_size = args.batch or (32 if args.size <= 256 else 12)
-    loader = DataLoader(Pictures(packs, shares, args.size, args.seed + seen), batch_size, num_workers=args.workers, prefetch_factor=3)
-    begin, last_save, last_log, running = time.time(), time.time(), time.time(), {}
-    start_seen, fraction = seen, start_fraction
-
-    def save() -> None:
-        part = checkpoint.with_suffix(".part")
-        torch.save(dict(net=net.state_dict(), average=average, optimiser=optimiser.state_dict(), seen=seen, phase=phase, fraction=fraction, absent_logit=ABSENT_LOGIT, network=args.network, begun=begun), part)
-        os.replace(part, checkpoint)
-
-    for step, batch in enumerate(loader):
-        fraction = min(1.0, start_fraction + (seen - start_seen) / args.pictures)
-        warm = min(1.0, (fraction + 1e-3) / 0.04)
-        rate = args.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        if step == 0:
+    def loss_of(batch):
+        if not (args.work / "batch.png").exists():
             draw(batch, args.work / "batch.png")
         image = batch["image"].contiguous(memory_format=torch.channels_last)
-        batch["size"] = args.size
         with reduced():
             outputs = net(image, True)
-        loss, parts = losses.total(outputs, batch, args.measure)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        if torch.isfinite(norm):
-            optimiser.step()
-        seen += len(image)
-        keep = min(0.998, 1 - 1 / (step + 10))
-        for name, value in net.state_dict().items():
-            if value.dtype.is_floating_point:
-                average[name].lerp_(value, 1 - keep)
-            else:
-                average[name].copy_(value)
-        for name, value in parts.items() | {("loss", float(loss.detach()))}:
-            running.setdefault(name, []).append(value)
-        now = time.time()
-        if now - last_log > 60 or fraction >= 1:
-            means = {k: round(float(np.mean(v)), 3) for k, v in sorted(running.items())}
-            speed = (seen - start_seen) / (now - begin)
-            print(json.dumps(dict(seen=seen, fraction=round(fraction, 3), rate=round(rate, 6), per_second=round(speed, 1), **means)), flush=True)
-            running, last_log = {}, now
-        if now - last_save > 240 or fraction >= 1:
-            save()
-            for folder, path in zip(args.films, packs):  # films that were made meanwhile
-                films.pack([folder], path)
-            judged = DETECTORS[args.network]().to(memory_format=torch.channels_last)
-            judged.load_state_dict(average)
-            print(json.dumps(dict(seen=seen, held_out=validate(judged, packs, args.size))), flush=True)
-            last_save = time.time()
-        if fraction >= 1:
-            break
+        loss, parts = losses.total(outputs, batch | {"size": args.size}, args.measure)
+        return loss, parts, len(image)
+
+    def between(judged):
+        for folder, path in zip(args.films, packs):  # films that were made meanwhile
+            films.pack([folder], path)
+        return validate(judged, packs, args.size)
+
+    loop.run(loader, loss_of, between)
 
 
 if __name__ == "__main__":
