@@ -148,6 +148,9 @@ impl Pipeline {
         let begun = Instant::now();
         let detection = self.detector.detect(&film.radiograph.image)?;
         film.timing.detect = begun.elapsed();
+        if detection.negative {
+            film.radiograph.image = film.radiograph.image.negative();
+        }
         let begun = Instant::now();
         let subject = measure::Subject::of(&detection, film.radiograph.spacing);
         let measurements = measure::measure(&subject, &self.settings.measure);

@@ -39,7 +39,7 @@ fn every_landmark_comes_back_to_its_place_on_films_of_any_size_and_side() {
         assert!(detection.lateral_cervical > 0.9);
         assert_eq!(detection.c7_visibility.0, C7Visibility::Partial);
         assert_eq!(detection.rotation, Some(7.5));
-        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 2, "a second look at the scale of training");
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 3, "both polarities, then a closer look");
     }
 }
 
@@ -49,7 +49,25 @@ fn a_film_that_has_the_scale_of_training_already_is_looked_at_once() {
     let truth = neck(PointPx::new(500.0, 500.0 - 2.5 * pitch), pitch, Facing::Left);
     let (mut detector, runs) = detector(Mischief::default());
     detector.detect(&film(1000, 1000, &truth, pitch * 0.11)).unwrap();
-    assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 2, "both polarities, and no closer look");
+}
+
+#[test]
+fn borders_of_one_tone_move_no_landmark() {
+    let truth = neck(PointPx::new(900.0, 500.0), 230.0, Facing::Left);
+    let plain = film(1800, 2200, &truth, 25.0);
+    let (left, top, width, height) = (700, 400, 3200, 3000);
+    let mut pixels = vec![9_000_u16; width * height];
+    for (y, row) in plain.pixels().chunks_exact(plain.width()).enumerate() {
+        pixels[(y + top) * width + left..][..row.len()].copy_from_slice(row);
+    }
+    let found = |film: &GrayImage| detector(Mischief::default()).0.detect(film).unwrap().keypoints;
+    let bordered = found(&GrayImage::new(width, height, pixels).unwrap());
+    let moved = found(&plain).map(|_, l| {
+        let position = PointPx::new(l.position.x + left as f64, l.position.y + top as f64);
+        sagitta::domain::anatomy::Landmark { position, ..l }
+    });
+    assert_eq!(bordered, moved);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use sagitta::detect::Detector;
 use sagitta::domain::anatomy::{CORNERS, Facing, LandmarkId};
+use sagitta::domain::geometry::PointPx;
 use sagitta::domain::radiograph::GrayImage;
 use sagitta::domain::report::Position;
 use sagitta::inference::manifest::Manifest;
@@ -52,6 +53,28 @@ fn clean_phantoms_are_named_right_and_their_corners_lie_within_a_millimetre_and_
         assert!(mean < 1.5, "corners are {mean:.2} mm off on average, seed {seed}");
         assert_eq!(detection.facing.map(Facing::name), case.truth.facing.as_deref(), "seed {seed}");
         assert!(detection.lateral_cervical > 0.5, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_negative_in_a_frame_is_read_like_the_film_that_it_was() {
+    let mut detector = detector();
+    let case = whole_neck(420, Position::Neutral);
+    let (film, mm) = (film(&case), case.truth.spacing_mm.unwrap());
+    let plain = detector.detect(&film).unwrap();
+    assert!(!plain.negative);
+    let (width, height, border) = (film.width() + 400, film.height() + 400, 200);
+    let mut pixels = vec![12_345_u16; width * height];
+    for (y, row) in film.negative().pixels().chunks_exact(film.width()).enumerate() {
+        pixels[(y + border) * width + border..][..row.len()].copy_from_slice(row);
+    }
+    let exported = detector.detect(&GrayImage::new(width, height, pixels).unwrap()).unwrap();
+    assert!(exported.negative);
+    for (id, landmark) in plain.keypoints.iter() {
+        let found = exported.keypoints.get(id).unwrap_or_else(|| panic!("{id:?} was not found on the export")).position;
+        let off =
+            found.distance(PointPx::new(landmark.position.x + border as f64, landmark.position.y + border as f64));
+        assert!(off * mm < 0.05, "{id:?} lies {:.2} mm off on the export", off * mm);
     }
 }
 

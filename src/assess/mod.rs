@@ -8,8 +8,8 @@
 //! reservation; a number that is unreliable is never called clear. Nothing here fails.
 
 pub mod applicability;
+pub mod cut_off;
 pub mod exposure;
-pub mod field;
 pub mod findings;
 pub mod patch;
 mod position;

@@ -6,11 +6,11 @@
 //! read without reservation: then it is reviewed, whatever the cause.
 
 use super::applicability::{self, Applicability};
-use super::field::Field;
 use super::patch::typical_depth;
 use super::{Settings, exposure, reasons, signs};
 use crate::domain::anatomy::{Corner, Vertebra};
 use crate::domain::detection::Detection;
+use crate::domain::field::Field;
 use crate::domain::geometry::PixelSpacing;
 use crate::domain::measurement::{Measurements, Quantity, Reading};
 use crate::domain::radiograph::Radiograph;
@@ -89,6 +89,8 @@ const MOTION: &str = "111210";
 const UNDER: &str = "111211";
 /// CID 7011: over-exposed.
 const OVER: &str = "111212";
+/// CID 7011: image processing.
+const PROCESSING: &str = "111219";
 /// CID 7011: other reason.
 const OTHER: &str = "111220";
 /// CID 7011: unknown reason.
@@ -114,6 +116,7 @@ pub const RULES: &[Rule] = &[
     rule("underexposed", UNDER, Verdict::Review, reasons::underexposed),
     rule("overexposed", OVER, Verdict::Review, reasons::overexposed),
     rule("artifact", ARTIFACT, Verdict::Review, reasons::artifact),
+    rule("negative", PROCESSING, Verdict::Review, reasons::negative),
 ];
 
 const fn rule(

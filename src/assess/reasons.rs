@@ -2,8 +2,8 @@
 //! differently. `quality` puts them in order.
 
 use super::applicability::Applicability;
+use super::cut_off::Edge;
 use super::exposure;
-use super::field::Edge;
 use super::patch::clear_corners;
 use super::quality::Evidence;
 use crate::domain::anatomy::{LandmarkId, Vertebra};
@@ -169,6 +169,15 @@ pub(super) fn inconsistent(evidence: &Evidence<'_>) -> Option<String> {
     let first = told.first()?;
     let more = if told.len() > 1 { " (and more)" } else { "" };
     Some(format!("The landmarks contradict each other: {first}{more}. Look at the drawing before any number is used."))
+}
+
+/// Bone is dark: what follows the film looks at its inverse, and so does the report.
+pub(super) fn negative(evidence: &Evidence<'_>) -> Option<String> {
+    evidence.detection.negative.then(|| {
+        "The film came as a negative, bone dark, and was read with bright and dark exchanged. Check the drawing, and the polarity of \
+         the export at the modality (PhotometricInterpretation, PresentationLUTShape)."
+            .to_owned()
+    })
 }
 
 /// The model of the whole film and a specialist contradict each other over a corner.

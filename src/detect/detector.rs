@@ -2,6 +2,7 @@
 
 use crate::domain::anatomy::{Corner, Keypoints, LANDMARKS, Landmark, LandmarkId, Vertebra};
 use crate::domain::detection::Detection;
+use crate::domain::field::Field;
 use crate::domain::geometry::PointPx;
 use crate::domain::measurement::Calibration as Intervals;
 use crate::domain::radiograph::GrayImage;
@@ -10,7 +11,7 @@ use crate::inference::manifest::{Calibration, DetectorModel, LocatorModel, Refin
 
 use super::DetectError;
 use super::column::{Column, Stance};
-use super::global::{BEYOND_EDGE, Global};
+use super::global::{BEYOND_EDGE, Global, Pass};
 use super::honest::honest;
 use super::locate::Locator;
 use super::merge::{merge, steadied};
@@ -87,13 +88,29 @@ impl Detector {
         [self.global.facts()].into_iter().chain(self.locator.iter().map(Locator::facts)).chain(specialists).collect()
     }
 
-    /// Looks at one film, with bone bright.
+    /// Looks at one film.
     ///
     /// # Errors
     /// [`DetectError::Engine`] where a model fails or gives numbers that are not finite.
     pub fn detect(&mut self, film: &GrayImage) -> Result<Detection, DetectError> {
+        // Borders of one tone show nothing and cost the neck's size on the network's input.
+        let field = Field::of(film);
+        let part = field.part(film);
+        let seen = part.as_ref().unwrap_or(film);
+        let (upright, inverse) = (self.global.first_look(seen)?, seen.negative());
+        let inverted = self.global.first_look(&inverse)?;
+        let negative = inverted.is_sharper_than(&upright);
+        tracing::debug!(?field, negative, "looked at the whole film");
+        let found = if negative { self.search(&inverse, inverted) } else { self.search(seen, upright) }?;
+        let (left, top) = (field.left as f64, field.top as f64);
+        let on_film = |l: Landmark| Landmark { position: PointPx::new(l.position.x + left, l.position.y + top), ..l };
+        Ok(Detection { negative, keypoints: found.keypoints.map(|_, landmark| on_film(landmark)), ..found })
+    }
+
+    /// What all models find on a film without borders, bone bright, after a first look at it.
+    fn search(&mut self, film: &GrayImage, first: Pass) -> Result<Detection, DetectError> {
         let begun = std::time::Instant::now();
-        let mut detection = self.global.detect(film)?;
+        let mut detection = self.global.detect(film, first)?;
         tracing::debug!(whole = ?begun.elapsed(), "global model asked");
         let mut neck = Neck::of(&detection.keypoints, film, self.calibration.clone());
         // C7 last: where it must lie is better known once C2–C6 are.

@@ -9,6 +9,9 @@
 //! film ─ patch (C7) ─ specialist ─ modes ─ body ─────────────────────────────────────────────┴────────── merge ─ Detection
 //! ```
 //!
+//! The film is what remains without borders of one tone, as it came or with bright and dark exchanged: on whichever of the two corners
+//! stand clearly sharper at the first look. Either way landmarks lie on the film as decoded.
+//!
 //! A heatmap may have several modes: the same corner one level higher or lower looks much alike. Nothing here ever averages
 //! over two of them. The modes of the four corners are joined to bodies, and the bodies C2…C7 are chosen together, as the chain
 //! whose spacing, width and tilt change slowly from level to level.

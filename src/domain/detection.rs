@@ -31,6 +31,8 @@ pub struct Detection {
     pub keypoints: Keypoints,
     /// The side towards which the patient looks; `None` where too few landmarks tell.
     pub facing: Option<Facing>,
+    /// Whether bone is dark on the film as it came: everything was found on its inverse.
+    pub negative: bool,
     /// 0…1: how surely this is a lateral cervical radiograph, from the image alone.
     pub lateral_cervical: f64,
     /// How much of C7 can be seen, and how surely (0…1).

@@ -11,6 +11,7 @@ pub mod convention;
 pub mod decision;
 pub mod detection;
 pub mod fault;
+pub mod field;
 pub mod geometry;
 pub mod measurement;
 pub mod radiograph;

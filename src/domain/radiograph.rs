@@ -39,6 +39,12 @@ impl GrayImage {
         &self.pixels
     }
 
+    /// The same with bright and dark exchanged.
+    #[must_use]
+    pub fn negative(&self) -> Self {
+        Self { pixels: self.pixels.iter().map(|pixel| u16::MAX - pixel).collect(), ..*self }
+    }
+
     /// The pixels of row `y`, or an empty slice below the image.
     pub fn row(&self, y: usize) -> &[u16] {
         self.pixels.chunks_exact(self.width).nth(y).unwrap_or(&[])

@@ -167,6 +167,13 @@ pub(crate) fn film(width: usize, height: usize, landmarks: &[PointPx], radius: f
     for y in 0..height / 40 {
         pixels[y * width..y * width + width / 40].fill(65_535);
     }
+    // White along a third of each edge, so that no border of one tone is cut off.
+    for x in 0..width / 3 {
+        (pixels[x], pixels[(height - 1) * width + x]) = (65_535, 65_535);
+    }
+    for y in 0..height / 3 {
+        (pixels[y * width], pixels[(y + 1) * width - 1]) = (65_535, 65_535);
+    }
     for (k, p) in landmarks.iter().enumerate() {
         for y in (p.y - radius).max(0.0) as usize..((p.y + radius) as usize + 1).min(height) {
             for x in (p.x - radius).max(0.0) as usize..((p.x + radius) as usize + 1).min(width) {

@@ -184,6 +184,8 @@ fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
         let assessment = judge(&radiograph, &turned);
         assert_eq!((assessment.quality.verdict, codes(&assessment)), (expected, vec!["rotated"]), "{degrees}");
     }
+    let negative = judge(&radiograph, &Detection { negative: true, ..detection.clone() });
+    assert_eq!((negative.quality.verdict, codes(&negative)), (Verdict::Review, vec!["negative"]));
     let disputed = Detection { disputed: vec![c2, corner(Vertebra::C5, Corner::PosteroInferior)], ..detection };
     let assessment = judge(&radiograph, &disputed);
     assert_eq!((assessment.quality.verdict, codes(&assessment)), (Verdict::Review, vec!["disputed"]));

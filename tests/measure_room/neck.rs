@@ -131,6 +131,7 @@ impl Neck {
             c7_visibility: (C7Visibility::Full, 0.95),
             rotation: Some(2.0),
             disputed: Vec::new(),
+            negative: false,
         }
     }
 }
