@@ -12,6 +12,7 @@ use super::patch::typical_depth;
 pub const MARGIN: f64 = 0.1;
 /// In body depths: a level that was not found would have its room here, a disc and most of a body.
 pub const ROOM: f64 = 1.1;
+
 /// An edge of the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -97,11 +97,11 @@ impl Detector {
         let field = Field::of(film);
         let part = field.part(film);
         let seen = part.as_ref().unwrap_or(film);
-        let (upright, inverse) = (self.global.first_look(seen)?, seen.negative());
-        let inverted = self.global.first_look(&inverse)?;
-        let negative = inverted.is_sharper_than(&upright);
+        let inverse = seen.negative();
+        let (as_it_came, exchanged) = (self.global.first_look(seen)?, self.global.first_look(&inverse)?);
+        let negative = exchanged.is_sharper_than(&as_it_came);
         tracing::debug!(?field, negative, "looked at the whole film");
-        let found = if negative { self.search(&inverse, inverted) } else { self.search(seen, upright) }?;
+        let found = if negative { self.search(&inverse, exchanged) } else { self.search(seen, as_it_came) }?;
         let (left, top) = (field.left as f64, field.top as f64);
         let on_film = |l: Landmark| Landmark { position: PointPx::new(l.position.x + left, l.position.y + top), ..l };
         Ok(Detection { negative, keypoints: found.keypoints.map(|_, landmark| on_film(landmark)), ..found })

@@ -24,7 +24,7 @@ pub const MAX_GAP: f64 = 1.25;
 pub const MAX_OVERLAP: f64 = 0.25;
 /// From the middle of one body to the middle of the next, in median heights: the flattest fused bodies stand 0.7 apart; nearer
 /// ones are one body drawn twice.
-pub const MIN_STEP: f64 = 0.5;
+pub const MIN_STEP: f64 = 0.7;
 /// Depth of the canal against the body's: published Pavlov ratios lie between 0.45 and 1.6.
 pub const CANAL_RANGE: (f64, f64) = (0.25, 2.2);
 /// Bodies that a median of the film needs.

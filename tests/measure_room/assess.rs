@@ -166,7 +166,7 @@ fn landmarks_that_contradict_each_other_or_are_unsure_ask_for_a_look() {
     let (radiograph, detection) = good();
     let c5 = belongs_to(Vertebra::C5);
     let low = Detection {
-        keypoints: moved(&detection.keypoints, |id, p| if c5(id) { PointPx::new(p.x, p.y - 60.0) } else { p }),
+        keypoints: moved(&detection.keypoints, |id, p| if c5(id) { PointPx::new(p.x, p.y - 57.0) } else { p }),
         ..detection.clone()
     };
     let assessment = judge(&radiograph, &low);
