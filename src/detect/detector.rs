@@ -1,5 +1,7 @@
 //! The hierarchy: the global model, then what specialists and locator add to it.
 
+use std::borrow::Cow;
+
 use crate::domain::anatomy::{Corner, Keypoints, LANDMARKS, Landmark, LandmarkId, Vertebra};
 use crate::domain::detection::Detection;
 use crate::domain::field::Field;
@@ -95,13 +97,11 @@ impl Detector {
     pub fn detect(&mut self, film: &GrayImage) -> Result<Detection, DetectError> {
         // Borders of one tone show nothing and cost the neck's size on the network's input.
         let field = Field::of(film);
-        let part = field.part(film);
-        let seen = part.as_ref().unwrap_or(film);
-        let inverse = seen.negative();
-        let (as_it_came, exchanged) = (self.global.first_look(seen)?, self.global.first_look(&inverse)?);
+        let seen = field.part(film).unwrap_or(Cow::Borrowed(film));
+        let (as_it_came, exchanged) = self.global.first_looks(&seen)?;
         let negative = exchanged.is_sharper_than(&as_it_came);
         tracing::debug!(?field, negative, "looked at the whole film");
-        let found = if negative { self.search(&inverse, exchanged) } else { self.search(seen, as_it_came) }?;
+        let found = if negative { self.search(&seen.negative(), exchanged) } else { self.search(&seen, as_it_came) }?;
         let (left, top) = (field.left as f64, field.top as f64);
         let on_film = |l: Landmark| Landmark { position: PointPx::new(l.position.x + left, l.position.y + top), ..l };
         Ok(Detection { negative, keypoints: found.keypoints.map(|_, landmark| on_film(landmark)), ..found })

@@ -4,14 +4,14 @@ use crate::domain::anatomy::{Corner, Facing, Keypoints, LANDMARKS, LaminaEnd, La
 use crate::domain::detection::{C7Visibility, Detection};
 use crate::domain::geometry::PointPx;
 use crate::domain::radiograph::GrayImage;
-use crate::inference::engine::{Engine, Facts};
+use crate::inference::engine::{Engine, Facts, Tensor};
 use crate::inference::manifest::{DetectorModel, Quality, SecondPass};
 
 use super::DetectError;
 use super::bodies::{Shape, absence, cost, propose};
 use super::chain::{Candidates, Chain, choose};
 use super::heatmap::{Mode, Reading, calibrated, read};
-use super::preprocess::see;
+use super::preprocess::{either, see};
 use super::view::View;
 
 /// A corner or lamina with less than this share of its map's mass is not reported.
@@ -26,6 +26,8 @@ pub(super) const BEYOND_EDGE: f64 = 0.05;
 /// With the right polarity the mean spread of the corners is less than this of what it is with the wrong one: 0.78 to 0.94 on films and
 /// on phantoms.
 const CLEARLY_SHARPER: f64 = 0.95;
+/// A film that shows fewer bodies does not tell its polarity.
+const ENOUGH_TO_TELL: usize = 3;
 
 /// The window for a map that is spread, in level heights: it cannot reach the same corner of the next level.
 pub(super) const WIDE_WINDOW: f64 = 0.6;
@@ -58,13 +60,13 @@ impl Pass {
     }
 
     /// Whether corners stand clearly sharper here than in `other`, a pass over the same film with bright and dark exchanged: the
-    /// network knows necks of either kind, those with bone bright better.
+    /// network knows necks of either kind, those with bone bright better. A few corners do not tell.
     pub(super) fn is_sharper_than(&self, other: &Self) -> bool {
         let spread = |reading: &Reading| reading.modes.first().map(|mode| mode.covariance.sigma());
         let corners = self.readings.iter().zip(&other.readings).take(Vertebra::ALL.len() * Corner::ALL.len());
         let both = corners.filter_map(|(here, there)| spread(here).zip(spread(there)));
         let (here, there) = both.fold((0.0, 0.0), |(a, b), (here, there)| (a + here, b + there));
-        here < CLEARLY_SHARPER * there
+        self.chain.shapes().count() >= ENOUGH_TO_TELL && here < CLEARLY_SHARPER * there
     }
 }
 
@@ -104,18 +106,20 @@ impl Global {
         self.engine.facts()
     }
 
-    /// One look at the whole film.
+    /// One look at the whole film as it came, and one with bright and dark exchanged.
     ///
     /// # Errors
     /// [`DetectError::Engine`] where the model fails or gives numbers that are not finite.
-    pub(super) fn first_look(&mut self, film: &GrayImage) -> Result<Pass, DetectError> {
-        self.look(film, View::letterbox(film.width(), film.height(), self.input_side))
+    pub(super) fn first_looks(&mut self, film: &GrayImage) -> Result<(Pass, Pass), DetectError> {
+        let view = View::letterbox(film.width(), film.height(), self.input_side);
+        let (as_it_came, exchanged) = either(film, &view, &self.model.normalisation).ok_or_else(not_square)?;
+        Ok((self.read(&as_it_came, view)?, self.read(&exchanged, view)?))
     }
 
     /// What it finds on a film of which `pass` was the first look, with bone bright.
     ///
     /// # Errors
-    /// As [`Global::first_look`].
+    /// As [`Global::first_looks`].
     pub(super) fn detect(&mut self, film: &GrayImage, mut pass: Pass) -> Result<Detection, DetectError> {
         let judged = pass.quality;
         if let Some(settings) = self.model.second_pass {
@@ -144,12 +148,15 @@ impl Global {
 
     /// One run of the model on one view.
     fn look(&mut self, film: &GrayImage, view: View) -> Result<Pass, DetectError> {
-        let input = see(film, &view, &self.model.normalisation)
-            .ok_or_else(|| DetectError::Mismatch("the input is not square".into()))?;
+        let input = see(film, &view, &self.model.normalisation).ok_or_else(not_square)?;
+        self.read(&input, view)
+    }
+
+    fn read(&mut self, input: &Tensor, view: View) -> Result<Pass, DetectError> {
         if input.data().windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
             return Ok(Pass::blank(view));
         }
-        let outputs = self.engine.run(&input)?;
+        let outputs = self.engine.run(input)?;
         let maps = outputs.get(&self.model.heatmaps.output)?.data();
         let area = self.map_side * self.map_side;
         let settings = &self.model.heatmaps;
@@ -231,6 +238,10 @@ impl Global {
         }
         Keypoints::new(landmarks)
     }
+}
+
+fn not_square() -> DetectError {
+    DetectError::Mismatch("the input is not square".into())
 }
 
 /// The name of a landmark in the manifest: `C2.antero_superior`, `C5.spinolaminar_inferior`.

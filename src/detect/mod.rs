@@ -19,6 +19,8 @@
 //! Only the global model is needed; every other stage may be missing. Of two estimates the better one by its spread stays;
 //! where they contradict each other the landmark is disputed and its spread widened.
 //!
+//! A specialist may look several times, from beside where it found its vertebra; what it says is the mean.
+//!
 //! On failure of an engine the film has no detection; a landmark that is not on the film is absent, never guessed.
 
 mod bodies;
@@ -29,6 +31,7 @@ mod global;
 mod heatmap;
 mod honest;
 mod locate;
+mod looks;
 mod merge;
 mod patch;
 mod preprocess;

@@ -18,13 +18,27 @@ const LEAST_CONTRAST: f32 = 1.0;
 
 /// The network's input `[1, 1, side, side]` for one view of `film`.
 pub fn see(film: &GrayImage, view: &View, normalisation: &Normalisation) -> Option<Tensor> {
-    let (mut values, covered) = resample(film, view);
-    let inside: Vec<f32> = values.iter().zip(&covered).filter_map(|(&v, &c)| c.then_some(v)).collect();
+    let (values, covered) = resample(film, view);
+    stretched(values, &covered, view, normalisation)
+}
+
+/// The same, and the same of the film with bright and dark exchanged.
+pub(super) fn either(film: &GrayImage, view: &View, normalisation: &Normalisation) -> Option<(Tensor, Tensor)> {
+    let (values, covered) = resample(film, view);
+    let exchanged = values.iter().map(|value| f32::from(u16::MAX) - value).collect();
+    Some((stretched(values, &covered, view, normalisation)?, stretched(exchanged, &covered, view, normalisation)?))
+}
+
+fn stretched(mut values: Vec<f32>, covered: &[bool], view: &View, normalisation: &Normalisation) -> Option<Tensor> {
+    let inside: Vec<f32> = values.iter().zip(covered).filter_map(|(&v, &c)| c.then_some(v)).collect();
     let (low, high) = quantiles(inside, normalisation);
     let span = normalisation.white - normalisation.black;
     for (value, covered) in values.iter_mut().zip(covered) {
-        let share =
-            if covered && high - low >= LEAST_CONTRAST { ((*value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 };
+        let share = if *covered && high - low >= LEAST_CONTRAST {
+            ((*value - low) / (high - low)).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         *value = normalisation.black + share * span;
     }
     Tensor::new(vec![1, 1, view.side(), view.side()], values)
@@ -209,6 +223,19 @@ mod tests {
         assert_eq!(rows[0], [0.0, 0.0, 0.0, 0.0]);
         assert_eq!(rows[3], [0.0, 1.0, 1.0, 0.0]);
         assert!((rows[1][1] - 1.0 / 3.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn exchanged_is_what_the_negative_would_show() {
+        let film = film(37, 61, |x, y| ((x * 7919 + y * 104_729) % 50_021) as u16);
+        let normalisation = Normalisation { low_quantile: 0.01, high_quantile: 0.97, black: -1.0, white: 1.0 };
+        let view = View::letterbox(37, 61, 24);
+        let (one, other) = either(&film, &view, &normalisation).unwrap();
+        assert_eq!(one.data(), see(&film, &view, &normalisation).unwrap().data());
+        let negative = see(&film.negative(), &view, &normalisation).unwrap();
+        for (a, b) in other.data().iter().zip(negative.data()) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::bodies::propose;
 use super::column::Stance;
 use super::global::{LEAST_CONFIDENCE, WIDE_WINDOW, lamina};
 use super::heatmap::{Mode, Reading, calibrated, read};
+use super::looks::{NUDGES, mean};
 use super::patch::Patch;
 
 /// The four corners, then the two ends of the spinolaminar line.
@@ -77,11 +78,31 @@ impl Specialist {
         self.engine.facts()
     }
 
-    /// What it says of each vertebra that stands as told; `None` where there is nothing on the film to ask about.
+    /// What it says of each vertebra that stands as told, in as many looks as its manifest wants; nothing of what there is nothing
+    /// to see of.
     ///
     /// # Errors
     /// [`DetectError::Engine`] where the model fails or gives numbers that are not finite.
     pub(super) fn ask(
+        &mut self,
+        film: &GrayImage,
+        wanted: &[(Vertebra, Stance)],
+    ) -> Result<Vec<(Vertebra, Opinion)>, DetectError> {
+        let first = self.look(film, wanted)?;
+        let mut looks: Vec<(Vertebra, Vec<Opinion>)> = first.iter().map(|(v, o)| (*v, vec![o.clone()])).collect();
+        for nudge in NUDGES.iter().take(self.model.looks.saturating_sub(1)) {
+            let promised = |v: &Vertebra| wanted.iter().find(|(wanted, _)| wanted == v).map(|(_, stance)| stance);
+            let beside: Vec<(Vertebra, Stance)> =
+                first.iter().filter_map(|(v, opinion)| Some((*v, nudge.from(opinion, promised(v)?)?))).collect();
+            for (vertebra, opinion) in self.look(film, &beside)? {
+                looks.iter_mut().filter(|(v, _)| *v == vertebra).for_each(|(_, looks)| looks.push(opinion.clone()));
+            }
+        }
+        Ok(looks.iter().filter_map(|(vertebra, looks)| Some((*vertebra, mean(looks)?))).collect())
+    }
+
+    /// One look at each.
+    fn look(
         &mut self,
         film: &GrayImage,
         wanted: &[(Vertebra, Stance)],

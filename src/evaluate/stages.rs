@@ -78,6 +78,7 @@ mod tests {
             normalisation: alone.detector.normalisation,
             heatmaps: alone.detector.heatmaps.clone(),
             patch: PatchFrame { level_height: 0.36, behind: 0.45 },
+            looks: 1,
         };
         let bodies = Manifest { refiner_body: Some(refiner("refiner_body")), ..alone.clone() };
         assert_eq!(names(&bodies), ["first look only", "global model only", WHOLE]);

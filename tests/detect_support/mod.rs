@@ -237,6 +237,7 @@ pub(crate) fn specialist_model(batch: usize) -> RefinerModel {
             ..whole.heatmaps
         },
         patch: FRAME,
+        looks: 1,
     }
 }
 
@@ -246,6 +247,8 @@ pub(crate) struct Specialist {
     pub(crate) facts: Facts,
     /// It says that it does not see what it was promised.
     pub(crate) refuses: bool,
+    /// It errs by so many patch pixels along x, to the one side and to the other in turn.
+    pub(crate) wobble: f64,
 }
 
 impl Specialist {
@@ -256,7 +259,7 @@ impl Specialist {
             precision: "fp32".into(),
             sha256: "1".repeat(64),
         };
-        Box::new(Self { model: specialist_model(batch), facts, refuses })
+        Box::new(Self { model: specialist_model(batch), facts, refuses, wobble: 0.0 })
     }
 
     /// The marks of the level nearest to the promised place, on one patch.
@@ -294,10 +297,11 @@ impl Engine for Specialist {
             for (k, mark) in Self::marks(patch).into_iter().enumerate() {
                 if let Some((x, y)) = mark {
                     let at = (6 * n + k) * area;
-                    paint(&mut maps[at..at + area], PATCH_MAP, (x / 2.0, y / 2.0), 1.5, 14.0);
+                    paint(&mut maps[at..at + area], PATCH_MAP, ((x + self.wobble) / 2.0, y / 2.0), 1.5, 14.0);
                 }
             }
         }
+        self.wobble = -self.wobble;
         let maps = Tensor::new(vec![batch, 6, PATCH_MAP, PATCH_MAP], maps).unwrap();
         Outputs::checked(self.signature(), vec![("heatmaps".to_owned(), maps)])
     }

@@ -140,6 +140,8 @@ pub struct RefinerModel {
     pub heatmaps: Heatmaps,
     /// Where its patch lies.
     pub patch: PatchFrame,
+    /// How often it looks at a vertebra; what it says is the mean.
+    pub looks: usize,
 }
 
 /// Where a patch lies on the film, from what is known of its vertebra.

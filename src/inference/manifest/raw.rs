@@ -83,6 +83,7 @@ struct RawRefiner {
     normalisation: Normalisation,
     heatmaps: RawHeatmaps,
     patch: PatchFrame,
+    looks: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -259,6 +260,9 @@ impl RawDetector {
 /// No site needs more patches at a time than there are levels.
 const MOST_PATCHES: usize = 6;
 
+/// The places from which a specialist may look at a vertebra.
+const MOST_LOOKS: usize = 5;
+
 impl RawRefiner {
     fn validate(self, role: &'static str, folder: &Path) -> Result<RefinerModel, Problem> {
         let input = square(&self.input, "input")?;
@@ -270,12 +274,15 @@ impl RawRefiner {
         let sane = (0.1..=0.6).contains(&self.patch.level_height);
         require(sane, "patch.level_height", "must lie in 0.1…0.6 of the side")?;
         require((-1.0..=1.0).contains(&self.patch.behind), "patch.behind", "must lie in -1…1 level heights")?;
+        let looks = self.looks.unwrap_or(1);
+        require((1..=MOST_LOOKS).contains(&looks), "looks", format!("must lie in 1…{MOST_LOOKS}"))?;
         let Self { file, sha256, licence, trained_on, .. } = self;
         Ok(RefinerModel {
             model: Card { role, file, sha256, licence, trained_on }.validate(folder, self.input, self.outputs)?,
             normalisation: self.normalisation,
             heatmaps,
             patch: self.patch,
+            looks,
         })
     }
 }
