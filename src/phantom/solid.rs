@@ -46,14 +46,21 @@ pub struct BodyShape {
     pub round: f32,
     /// How much rounder its antero-superior edge is: that of the young has not ossified yet, that of the old wears off.
     pub brow: f32,
+    /// How far the lower end-plate is bevelled at the sides, where the uncinate processes of the body below reach up.
+    pub bevel: f32,
+    /// How much sharper its rear lower edge is, as a share of the rounding: on films it hooks down behind the vault.
+    pub keen: f32,
 }
 
 /// Bone that is so far from the crossing of two walls is not their corner, mm.
 const FAR: f32 = 4.0;
+/// Where the tip of an edge is looked for: beside its bisector, tenths of a millimetre, the bisector first.
+const TIP: [i16; 25] = [0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6, -7, 7, -8, 8, -9, 9, -10, 10, -11, 11, -12, 12];
 
 impl BodyShape {
-    /// The mid-sagittal corner `i` as it appears: on the rounded edge, where the bisector meets it. The uncinate processes stand
-    /// before the rounded postero-superior edge: there the film shows where wall and end-plate cross.
+    /// The mid-sagittal corner `i` as it appears: on the rounded edge, where the bisector meets it; behind and below, where the
+    /// edge may hook down, the tip. The uncinate processes stand before the rounded postero-superior edge: there the film shows where
+    /// wall and end-plate cross.
     pub fn corner(&self, i: usize) -> Vec3 {
         let (x, z) = self.corners[i];
         let crossing = v(x, 0.0, z);
@@ -64,16 +71,27 @@ impl BodyShape {
         let inwards = v(if i < 2 { -1.0 } else { 1.0 }, 0.0, if i.is_multiple_of(2) { -1.0 } else { 1.0 });
         let inwards = inwards * std::f32::consts::FRAC_1_SQRT_2;
         let edge = self.round + if i == 0 { self.brow } else { 0.0 };
+        let across = v(-inwards.z, 0.0, inwards.x);
+        let abreast: &[i16] = if i == 3 { &TIP } else { &[0] };
+        let met = abreast.iter().filter_map(|step| {
+            let from = crossing + across * (f32::from(*step) * 0.1);
+            self.meets(from, inwards, FAR + edge).map(|gone| (gone, from + inwards * gone))
+        });
+        // A front that is all rounding is not met: two straight walls that a smooth maximum of size k joins meet k/4 inside.
+        met.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(crossing + inwards * (edge / 4.0), |(_, corner)| corner)
+    }
+
+    /// How far from `from` along `direction` the bone begins, mm; `None` where it does not within `far`.
+    fn meets(&self, from: Vec3, direction: Vec3, far: f32) -> Option<f32> {
         let mut gone = 0.0;
-        while gone < FAR + edge {
-            let outside = self.distance(crossing + inwards * gone);
+        while gone < far {
+            let outside = self.distance(from + direction * gone);
             if outside < 0.005 {
-                return crossing + inwards * gone;
+                return Some(gone);
             }
             gone += outside;
         }
-        // A front that is all rounding is not met: two straight walls that a smooth maximum of size k joins meet k/4 inside.
-        crossing + inwards * (edge / 4.0)
+        None
     }
 
     /// Whether `p` lies in the body rather than in its arch, and how deep under the nearer end-plate, mm.
@@ -113,9 +131,11 @@ impl BodyShape {
         let top = p.z - (top_line - self.hollow * bulge * (1.0 - across * across).max(0.0) + rise);
         let bottom_line = zpi + (zai - zpi) * along;
         let arched = (1.0 - (2.0 * along.max(0.0).powf(self.apex) - 1.0).powi(2)).max(0.0);
-        let bottom = bottom_line + self.vault * arched * (1.0 - 0.5 * across * across) - p.z;
+        let bevel = self.bevel * smooth_step(0.3, 1.0, across);
+        let bottom = bottom_line + self.vault * arched * (1.0 - 0.5 * across * across) + bevel - p.z;
         let edge = self.round + self.brow * smooth_step(0.1, 0.8, dx);
-        smooth_max(smooth_max(side, top, edge), bottom, self.round)
+        let lower = self.round * (1.0 - self.keen * smooth_step(0.1, 0.8, -dx));
+        smooth_max(smooth_max(side, top, edge), bottom, lower)
     }
 }
 
@@ -395,7 +415,7 @@ mod tests {
 
     #[test]
     fn the_landmark_of_a_body_lies_on_its_surface() {
-        for (brow, vault) in [(0.0, 0.0), (0.0, 3.5), (6.0, 1.2)] {
+        for (brow, vault, keen) in [(0.0, 0.0, 0.0), (0.0, 3.5, 0.9), (6.0, 1.2, 0.5)] {
             let body = BodyShape {
                 corners: [(7.5, 4.0), (8.0, -8.0), (-7.5, 7.0), (-7.5, -6.0)],
                 half_width: 9.0,
@@ -404,6 +424,8 @@ mod tests {
                 hollow: 0.4,
                 uncus: 3.0,
                 brow,
+                bevel: 2.0 * keen,
+                keen,
                 apex: 0.8,
                 round: 1.6,
             };

@@ -155,6 +155,10 @@ impl Skeleton {
             half: (half, half * plates.even(0.95, 1.35)),
             long: if plates.chance(0.85) { plates.even(1.5, 8.0) } else { 0.0 },
         };
+        // Behind, lower edges are sharp, and C2's vault is highest near its posterior wall.
+        let mut rear = draw.aside(2);
+        let (keen, bevel) = (rear.even(0.2, 0.9), rear.even(0.3, 3.2));
+        let (arch, steep) = (rear.even(0.9, 1.5), rear.even(0.5, 1.0));
         let transverse = (draw.even(2.5, 9.0), draw.even(0.0, 0.5), draw.even(1.0, 2.3));
         let mut discs = sizes.map(|s| s.disc_below);
         let mut level = 0;
@@ -171,7 +175,12 @@ impl Skeleton {
                 cancellous,
                 round,
                 brow: brow * draw.even(0.7, 1.2),
-                vault: (vault * draw.even(0.75, 1.25), apex),
+                bevel,
+                keen,
+                vault: {
+                    let high = vault * draw.even(0.75, 1.25);
+                    if kind == Kind::Axis { (high * arch, (apex * steep).max(0.4)) } else { (high, apex) }
+                },
                 lip: lip * draw.even(0.7, 1.3),
                 fall: fall + plates.normal(0.0, 0.02),
                 transverse: Transverse {
@@ -197,6 +206,8 @@ impl Skeleton {
             cancellous,
             round,
             brow: 0.0,
+            bevel: 0.0,
+            keen: 0.0,
             vault: (0.0, 1.0),
             lip: 0.0,
             fall: 0.0,

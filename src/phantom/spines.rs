@@ -15,6 +15,8 @@ const PLAIN: Wear = Wear {
     cancellous: 0.25,
     round: 2.0,
     brow: 0.0,
+    bevel: 0.0,
+    keen: 0.0,
     vault: (1.5, 1.0),
     lip: 0.5,
     fall: 0.0,

@@ -32,6 +32,10 @@ pub struct Wear {
     pub round: f32,
     /// How much rounder the antero-superior edge is, mm.
     pub brow: f32,
+    /// How far the lower end-plate is bevelled at the sides, mm.
+    pub bevel: f32,
+    /// How much sharper the rear lower edge is, as a share of the rounding.
+    pub keen: f32,
     /// The vault of the lower end-plate: its height in mm and where it is highest, 1 in the middle, less further back.
     pub vault: (f32, f32),
     /// How far the front of the lower end-plate hangs over the disc, mm.
@@ -120,6 +124,8 @@ fn body(sizes: &Sizes, wear: &Wear, kind: Kind) -> BodyShape {
         uncus: if matches!(kind, Kind::Thoracic | Kind::Axis) { 0.0 } else { wear.uncus },
         round: wear.round,
         brow: if kind == Kind::Axis { 0.0 } else { wear.brow },
+        bevel: if kind == Kind::Thoracic { 0.0 } else { wear.bevel },
+        keen: wear.keen,
     }
 }
 
@@ -338,6 +344,8 @@ mod tests {
         cancellous: 0.25,
         round: 1.5,
         brow: 0.0,
+        bevel: 0.0,
+        keen: 0.0,
         vault: (1.3, 1.0),
         lip: 0.9,
         fall: 0.07,
