@@ -6,7 +6,7 @@
 
 use super::frame::{Point, angle_between};
 use super::neck::{Body, Neck};
-use crate::domain::anatomy::{LandmarkId, Vertebra};
+use crate::domain::anatomy::{Corner, LandmarkId, Vertebra};
 
 /// Two facing end-plates, degrees: full extension opens a segment by up to 30° (seen on adolescent head films), a facet
 /// dislocation closes it by some 20°.
@@ -27,6 +27,11 @@ pub const MAX_OVERLAP: f64 = 0.25;
 pub const MIN_STEP: f64 = 0.7;
 /// Depth of the canal against the body's: published Pavlov ratios lie between 0.45 and 1.6.
 pub const CANAL_RANGE: (f64, f64) = (0.25, 2.2);
+/// Mean spread of a body's corners in median heights: a level found no better than this, between levels and above one that was
+/// found [`CLEARER`], may stand where no body is. On 480 phantoms that was told of eight, five of which had wrong names.
+pub const MAX_SPREAD: f64 = 0.25;
+/// The mean spread of the lower one against that of the doubtful one.
+pub const CLEARER: f64 = 0.6;
 /// Bodies that a median of the film needs.
 pub const ENOUGH: usize = 3;
 
@@ -90,8 +95,37 @@ pub fn check(neck: &Neck<'_>, oriented: bool) -> Vec<Conflict> {
     conflicts.extend(neighbours().filter_map(|(upper, lower)| order(upper, lower, sizes)));
     conflicts.extend(neighbours().filter_map(|(upper, lower)| tilt(upper, lower)));
     conflicts.extend(whole.iter().filter_map(|body| canal(body, neck.spinolaminar(body.vertebra)?)));
+    conflicts.extend(guessed(neck, sizes));
     conflicts.sort_by_key(|c| c.scope != Scope::Neck);
     conflicts
+}
+
+/// A level inside the neck is not found far worse than one below it: where it is, it may have been drawn into a disc, and every name
+/// below is in doubt.
+fn guessed(neck: &Neck<'_>, sizes: Option<Sizes>) -> Option<Conflict> {
+    let Sizes { height, .. } = sizes?;
+    let found: Vec<(Vertebra, f64)> =
+        Vertebra::ALL.into_iter().filter_map(|v| Some((v, spread(neck, v)? / height))).collect();
+    let doubtful = |(i, (_, spread)): &(usize, &(Vertebra, f64))| {
+        let below = found.iter().skip(i + 1).map(|(_, below)| *below);
+        *spread > MAX_SPREAD && below.min_by(f64::total_cmp).is_some_and(|below| below < CLEARER * spread)
+    };
+    let (_, (vertebra, _)) = found.iter().enumerate().skip(1).find(doubtful)?;
+    let reason = format!(
+        "{} was hardly found, and levels below it clearly: it may have been drawn where none is",
+        vertebra.name()
+    );
+    Some(Conflict::new(Scope::Neck, reason))
+}
+
+/// The mean spread of the corners that were found, pixels.
+fn spread(neck: &Neck<'_>, vertebra: Vertebra) -> Option<f64> {
+    let spreads: Vec<f64> = Corner::ALL
+        .into_iter()
+        .filter_map(|corner| neck.keypoints().get(LandmarkId::Corner(vertebra, corner)))
+        .map(|landmark| landmark.covariance.sigma())
+        .collect();
+    (!spreads.is_empty()).then(|| spreads.iter().sum::<f64>() / spreads.len() as f64)
 }
 
 /// The median depth of all bodies and the median height of C3…C7; C2's height holds a part of the dens.

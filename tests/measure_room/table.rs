@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LaminaEnd, Landmark, LandmarkId, Vertebra};
+use sagitta::domain::anatomy::{Corner, Facing, Keypoints, LANDMARKS, LaminaEnd, Landmark, LandmarkId, Vertebra};
 use sagitta::domain::detection::C7Visibility;
 use sagitta::domain::geometry::{Covariance, PixelSpacing, PointPx};
 use sagitta::domain::measurement::{Calibration, Cause, Level, Measurement, Measurements, Quantity, Reading, Unit};
@@ -305,6 +305,25 @@ fn landmarks_that_cannot_belong_to_a_neck_are_withheld_with_the_reason() {
         let told =
             matches!(&row.reading, Reading::Withheld(why) if why.contains("two levels may have been taken for one"));
         assert!(told, "{row:?}");
+    }
+    // So does a level that is hardly found though those below are clear, also where a corner of it is missing.
+    let blurred = |v: Vertebra| {
+        let mut keypoints = [None; LANDMARKS];
+        for (id, landmark) in good.iter() {
+            let wide = if id.vertebra() == v { landmark.covariance.widened(40.0) } else { landmark.covariance };
+            let shown = id != LandmarkId::Corner(v, AnteroInferior);
+            keypoints[id.index().unwrap()] = shown.then_some(Landmark { covariance: wide, ..*landmark });
+        }
+        read(&Keypoints::new(keypoints), Some(placing.facing), calibrated(0.15))
+    };
+    let why = "hardly found";
+    let doubtful = blurred(Vertebra::C5);
+    assert!(doubtful.0.iter().all(|row| matches!(row.reading, Reading::Withheld(_))));
+    let cobb = doubtful.get(Quantity::C2C7Cobb, None).unwrap();
+    assert!(matches!(cobb, Reading::Withheld(told) if told.contains(why)), "{cobb:?}");
+    for end in [Vertebra::C2, Vertebra::C7] {
+        let told = |row: &Measurement| matches!(&row.reading, Reading::Withheld(told) if told.contains(why));
+        assert!(!blurred(end).0.iter().any(told), "{end:?}");
     }
     // The lowest one has no other below it whose name could be wrong.
     let tall = Neck { height: [19.0, 13.5, 13.0, 12.8, 13.0, 14.2 * 1.75], ..Neck::default() }.keypoints(placing);
