@@ -142,9 +142,11 @@ fn peaks(weights: &[f32], side: usize, window: usize) -> Vec<(usize, usize)> {
 /// Mass, mean and covariance within `window` of (`x`, `y`).
 fn gather(weights: &[f32], side: usize, x: usize, y: usize, window: usize) -> Mode {
     let (mut mass, mut sx, mut sy, mut sxx, mut sxy, mut syy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+    let (left, right) = (x.saturating_sub(window), (x + window).min(side - 1));
     for v in y.saturating_sub(window)..=(y + window).min(side - 1) {
-        for u in x.saturating_sub(window)..=(x + window).min(side - 1) {
-            let weight = f64::from(weights.get(v * side + u).copied().unwrap_or(0.0));
+        let line = weights.get(v * side + left..=v * side + right).unwrap_or(&[]);
+        for (u, &weight) in (left..).zip(line).filter(|(_, weight)| **weight > 0.0) {
+            let weight = f64::from(weight);
             // Offsets from the maximum keep the sums well conditioned.
             let (dx, dy) = (u as f64 - x as f64, v as f64 - y as f64);
             mass += weight;

@@ -38,8 +38,9 @@ impl Patch {
         if !self.mirrored {
             return Some(seen);
         }
-        let lines = seen.data().chunks(self.view.side()).flat_map(|line| line.iter().rev().copied());
-        Tensor::new(seen.shape().to_vec(), lines.collect())
+        let mut data = seen.data().to_vec();
+        data.chunks_mut(self.view.side()).for_each(<[f32]>::reverse);
+        Tensor::new(seen.shape().to_vec(), data)
     }
 
     /// A point of the patch, on the film.

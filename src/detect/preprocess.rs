@@ -4,12 +4,11 @@
 //! when shrinking, bilinear when enlarging. A turned view is read bilinearly from an upright one of the same scale and centre,
 //! large enough for its corners. A tensor pixel of which less than half lies on the film counts as outside. The quantiles are taken over the pixels inside, nearest rank, rounded down. `scripts/train/view.py` does the same: a test compares.
 
-use crate::domain::geometry::PointPx;
 use crate::domain::radiograph::GrayImage;
 use crate::inference::engine::Tensor;
 use crate::inference::manifest::Normalisation;
 
-use super::view::{View, turned};
+use super::view::View;
 
 /// A tensor pixel that lies half on the film counts, however the half was rounded.
 const LEAST_COVERAGE: f32 = 0.4999;
@@ -102,7 +101,7 @@ impl Axis {
 
 /// The grey values through `view`, and which of them lie on the film.
 fn resample(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<bool>) {
-    let (mut values, coverage) = if view.turn() == 0.0 { upright(film, view, view.side()) } else { askew(film, view) };
+    let (mut values, coverage) = if view.turn() == 0.0 { level(film, view) } else { askew(film, view) };
     let covered: Vec<bool> = coverage.iter().map(|&share| share >= LEAST_COVERAGE).collect();
     for ((value, share), covered) in values.iter_mut().zip(coverage).zip(&covered) {
         *value = if *covered { *value / share } else { 0.0 };
@@ -111,8 +110,8 @@ fn resample(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<bool>) {
 }
 
 /// The view without its turn on a square of `side` pixels with the same middle: for each pixel the grey values of its
-/// share of the film, summed, and that share.
-fn upright(film: &GrayImage, view: &View, side: usize) -> (Vec<f32>, Vec<f32>) {
+/// share of the film, summed, and how much of it lies on the film, across times down.
+fn upright(film: &GrayImage, view: &View, side: usize) -> Upright {
     let shift = |centre: f64| side as f64 / 2.0 - view.scale() * centre;
     let across = Axis::new(film.width(), side, view.scale(), shift(view.centre().x));
     let down = Axis::new(film.height(), side, view.scale(), shift(view.centre().y));
@@ -133,8 +132,20 @@ fn upright(film: &GrayImage, view: &View, side: usize) -> (Vec<f32>, Vec<f32>) {
             }
         }
     }
-    let coverage = down.coverage.iter().flat_map(|&dy| across.coverage.iter().map(move |&dx| dy * dx)).collect();
-    (values, coverage)
+    Upright { values, across: across.coverage, down: down.coverage }
+}
+
+/// What an upright view shows, line by line, and how much of each column and of each line lies on the film, 0…1.
+struct Upright {
+    values: Vec<f32>,
+    across: Vec<f32>,
+    down: Vec<f32>,
+}
+
+/// A view without a turn.
+fn level(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<f32>) {
+    let Upright { values, across, down } = upright(film, view, view.side());
+    (values, down.iter().flat_map(|&dy| across.iter().map(move |&dx| dy * dx)).collect())
 }
 
 /// A turned view: the upright one, large enough for the turned corners, read bilinearly.
@@ -143,24 +154,23 @@ fn askew(film: &GrayImage, view: &View) -> (Vec<f32>, Vec<f32>) {
     let (sin, cos) = view.turn().sin_cos();
     // Two pixels more than the corners need, so that four neighbours always exist.
     let canvas = (side as f64 * (sin.abs() + cos.abs())).ceil() as usize + 2;
-    let (values, coverage) = upright(film, view, canvas);
+    let Upright { values, across, down } = upright(film, view, canvas);
     let (mut out, mut shares) = (Vec::with_capacity(side * side), Vec::with_capacity(side * side));
     let (middle, origin) = (side as f64 / 2.0, canvas as f64 / 2.0 - 0.5);
+    let between = |pair: Option<&[f32]>, share: f32| match pair {
+        Some([one, other]) => one * (1.0 - share) + other * share,
+        _ => 0.0,
+    };
     for y in 0..side {
         for x in 0..side {
-            let offset = PointPx::new(x as f64 + 0.5 - middle, y as f64 + 0.5 - middle);
-            let at = turned(offset, -view.turn());
-            let (u, v) = ((at.x + origin).max(0.0), (at.y + origin).max(0.0));
+            let (dx, dy) = (x as f64 + 0.5 - middle, y as f64 + 0.5 - middle);
+            let (u, v) = ((cos * dx + sin * dy + origin).max(0.0), (cos * dy - sin * dx + origin).max(0.0));
             let (i, j) = (u as usize, v as usize);
             let (fx, fy) = ((u - i as f64) as f32, (v - j as f64) as f32);
-            let read = |map: &[f32]| {
-                let cell = |i: usize, j: usize| map.get(j * canvas + i).copied().unwrap_or(0.0);
-                let upper = cell(i, j) * (1.0 - fx) + cell(i + 1, j) * fx;
-                let lower = cell(i, j + 1) * (1.0 - fx) + cell(i + 1, j + 1) * fx;
-                upper * (1.0 - fy) + lower * fy
-            };
-            out.push(read(&values));
-            shares.push(read(&coverage));
+            let line = |j: usize| between(values.get(j * canvas + i..j * canvas + i + 2), fx);
+            out.push(line(j) * (1.0 - fy) + line(j + 1) * fy);
+            // What lies on the film is across times down, so that it is read between columns and lines one after the other.
+            shares.push(between(across.get(i..i + 2), fx) * between(down.get(j..j + 2), fy));
         }
     }
     (out, shares)
@@ -171,6 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::geometry::PointPx;
 
     const PLAIN: Normalisation = Normalisation { low_quantile: 0.0, high_quantile: 1.0, black: 0.0, white: 1.0 };
 

@@ -120,7 +120,8 @@ impl Specialist {
         let cut = begun.elapsed();
         let mut opinions = Vec::with_capacity(seen.len());
         for some in seen.chunks(self.batch) {
-            let mut data: Vec<f32> = some.iter().flat_map(|(_, _, tensor)| tensor.data().iter().copied()).collect();
+            let mut data = Vec::with_capacity(self.batch * self.side * self.side);
+            some.iter().for_each(|(_, _, tensor)| data.extend_from_slice(tensor.data()));
             // The shape is fixed: what is not needed stays black.
             data.resize(self.batch * self.side * self.side, 0.0);
             let input = Tensor::new(vec![self.batch, 1, self.side, self.side], data)
