@@ -49,8 +49,9 @@ impl Field {
         if (width, height) == (image.width(), image.height()) {
             return Some(Cow::Borrowed(image));
         }
+        let mut pixels = Vec::with_capacity(width * height);
         let rows = image.pixels().chunks_exact(image.width()).skip(self.top).take(height);
-        let pixels = rows.filter_map(|row| row.get(self.left..self.right)).flatten().copied().collect();
+        rows.filter_map(|row| row.get(self.left..self.right)).for_each(|row| pixels.extend_from_slice(row));
         GrayImage::new(width, height, pixels).map(Cow::Owned)
     }
 }
@@ -60,12 +61,11 @@ fn grey_values(image: &GrayImage) -> u16 {
     // An odd step that no film's width is likely to be a multiple of: the samples lie all over it.
     let step = (image.pixels().len() / (SAMPLES * SAMPLES)).max(1) | 1;
     let mut values: Vec<u16> = image.pixels().iter().step_by(step).copied().collect();
-    values.sort_unstable();
     let few = values.len() / LETTERS;
-    match (values.get(few), values.iter().nth_back(few)) {
-        (Some(dark), Some(bright)) => bright - dark,
-        _ => 0,
-    }
+    let Some(last) = values.len().checked_sub(1) else { return 0 };
+    let dark = *values.select_nth_unstable(few).1;
+    let bright = *values.select_nth_unstable(last - few).1;
+    bright - dark
 }
 
 fn is_blank<'a>(line: impl Iterator<Item = &'a u16>, tone: u16) -> bool {
