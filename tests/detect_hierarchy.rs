@@ -157,6 +157,24 @@ fn a_gap_in_which_no_specialist_finds_a_body_moves_no_name() {
 }
 
 #[test]
+fn below_the_last_body_of_the_global_model_specialists_go_on_down_to_c6() {
+    let lower = [Vertebra::C5, Vertebra::C6, Vertebra::C7].into_iter().flat_map(corners);
+    let mischief = Mischief { blind: lower.chain(28..34).collect(), ..Mischief::default() };
+    for facing in [Facing::Left, Facing::Right] {
+        let (film, truth) = plain(facing);
+        let global = detector(mischief.clone()).0.detect(&film).unwrap();
+        assert!(off(&global, &truth, Vertebra::C5).is_infinite(), "the global model ends at C4");
+        let whole = with_specialists(mischief.clone(), 4, false).detect(&film).unwrap();
+        for vertebra in [Vertebra::C2, Vertebra::C3, Vertebra::C4, Vertebra::C5, Vertebra::C6] {
+            assert!(off(&whole, &truth, vertebra) < 0.012, "{vertebra:?}, {facing:?}");
+        }
+        assert!(off(&whole, &truth, Vertebra::C7).is_infinite(), "C7 is the locator's");
+        let refused = with_specialists(mischief.clone(), 4, true).detect(&film).unwrap();
+        assert_eq!(refused, global, "what no specialist sees is not there");
+    }
+}
+
+#[test]
 fn a_film_without_a_neck_asks_no_specialist_and_stays_empty() {
     let blank = GrayImage::new(300, 400, vec![9_000; 300 * 400]).unwrap();
     let detection = with_specialists(Mischief::default(), 4, false).detect(&blank).unwrap();

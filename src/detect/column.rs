@@ -3,6 +3,8 @@
 use crate::domain::anatomy::{Corner, Keypoints, Vertebra};
 use crate::domain::geometry::PointPx;
 
+use super::view::turned;
+
 /// From one body to the next no neck steps further than this many times the median of its other steps: of 8 000 phantoms of all ages
 /// and postures one in a thousand exceeds 1.38 below C2 and 1.28 further down.
 const GAP: f64 = 1.4;
@@ -93,6 +95,20 @@ impl Column {
         let [a, b, c, d] = above;
         let [e, f, g, h] = below;
         Stance::of([a.midpoint(e), b.midpoint(f), c.midpoint(g), d.midpoint(h)], self.level()?)
+    }
+
+    /// The first of C4…C6 that was not found below two that were, and how it must stand: one more step down, turned once more as far
+    /// as from the last but one to the last.
+    pub(super) fn next_below(&self) -> Option<(Vertebra, Stance)> {
+        let lowest = self.0.iter().rposition(Option::is_some)?;
+        let next = Vertebra::ALL.get(lowest + 1).copied().filter(|v| *v != Vertebra::C7)?;
+        let stance = |i: usize| self.stance(Vertebra::ALL.get(i).copied()?);
+        let (above, last) = (stance(lowest.checked_sub(1)?)?, stance(lowest)?);
+        let (one, other) = (above.forward, last.forward);
+        let turn = (one.x * other.y - one.y * other.x).atan2(one.x * other.x + one.y * other.y);
+        let step = turned(last.centre.from(above.centre), turn);
+        let centre = PointPx::new(last.centre.x + step.x, last.centre.y + step.y);
+        Some((next, Stance { centre, forward: turned(other, turn), ..last }))
     }
 
     /// Whether the patient looks to the left, by the orientation of most bodies; `None` where none is known.
@@ -196,6 +212,28 @@ pub(super) mod tests {
         let stance = column.between(Vertebra::C3).unwrap();
         assert!(stance.centre.distance(PointPx::new(32.0, 20.0)) < 1e-9 && stance.left);
         assert!(column.between(Vertebra::C6).is_none() && column.between(Vertebra::C2).is_none());
+    }
+
+    #[test]
+    fn the_next_below_lies_one_step_on_and_turns_on() {
+        // Two steps on a circle of radius 90 on which each body stands square to the line to the middle.
+        for mirror in [1.0, -1.0] {
+            let on_circle = |i: i32| {
+                let angle = -0.2 * f64::from(i);
+                let (sin, cos) = angle.sin_cos();
+                body(200.0 - 90.0 * cos, 100.0 - 90.0 * sin, angle).map(|p| PointPx::new(mirror * p.x, p.y))
+            };
+            let found = |n: i32| Column([0, 1, 2, 3, 4, 5].map(|i| (i < n).then(|| on_circle(i))));
+            let (next, stance) = found(4).next_below().unwrap();
+            assert_eq!(next, Vertebra::C6);
+            let expected = found(6).stance(Vertebra::C6).unwrap();
+            assert!(stance.centre.distance(expected.centre) < 1e-9, "{stance:?} {expected:?}");
+            assert!(stance.forward.distance(expected.forward) < 1e-9 && stance.left == expected.left);
+            // C7 has its own specialist and the locator; from one body no step is known.
+            assert_eq!(found(5).next_below(), None);
+            assert_eq!(found(1).next_below(), None);
+            assert_eq!(found(0).next_below(), None);
+        }
     }
 
     #[test]

@@ -21,8 +21,10 @@ use super::refine::{Opinion, Specialist, marks};
 
 /// A specialist that is surer than this that its patch does not show what it was promised has no say.
 const MOST_ABSENT: f64 = 0.5;
-/// A vertebra that only a specialist found counts from this confidence on: the global model had reasons not to name it.
+/// The corners of a vertebra that only a specialist found count from this confidence on.
 const LEAST_ALONE: f64 = 0.35;
+/// So many of its corners must lie on the film.
+const LEAST_ON_FILM: usize = 2;
 /// A specialist that places the body further than this from where it was promised, in level heights, took a neighbour for it.
 const FARTHEST: f64 = 0.55;
 /// So is one that places it nearer than this to where another vertebra stands.
@@ -116,6 +118,7 @@ impl Detector {
         // C7 last: where it must lie is better known once C2–C6 are.
         self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
         self.count_again(film, &mut neck)?;
+        self.go_on(film, &mut neck)?;
         if let Some(locator) = &mut self.locator {
             neck.expect(&locator.locate(&Keypoints::new(neck.honest()))?, locator.correlation());
         }
@@ -137,6 +140,20 @@ impl Detector {
         tracing::debug!(passed_over = passed_over.name(), found, "a gap in the column");
         if found {
             *neck = counted;
+        }
+        Ok(())
+    }
+
+    /// The maps of a whole neck lose the lowest bodies behind the shoulders before a specialist does: one step further down than the
+    /// last that was found, and as long as there is one, its specialist looks for C4…C6.
+    fn go_on(&mut self, film: &GrayImage, neck: &mut Neck) -> Result<(), DetectError> {
+        while let Some((next, _)) = neck.column().next_below() {
+            self.refine(film, neck, |level| level == next)?;
+            let found = neck.column().stance(next).is_some();
+            tracing::debug!(next = next.name(), found, "one step further down");
+            if !found {
+                break;
+            }
         }
         Ok(())
     }
@@ -220,7 +237,8 @@ impl Neck {
 
     /// How `level` stands, by what was found, or by its neighbours, or else by what the locator expects.
     fn promised(&self, column: &Column, level: Vertebra) -> Option<Stance> {
-        column.stance(level).or_else(|| column.between(level)).or_else(|| {
+        let below = || column.next_below().filter(|(next, _)| *next == level).map(|(_, stance)| stance);
+        column.stance(level).or_else(|| column.between(level)).or_else(below).or_else(|| {
             let expected = Keypoints::new(self.expected);
             let [a, b, c, d] = Corner::ALL.map(|corner| expected.corner(level, corner));
             Stance::of([a?, b?, c?, d?], column.level()?)
@@ -273,18 +291,19 @@ impl Neck {
         }
         let known =
             marks(level).iter().any(|id| id.index().and_then(|i| self.landmarks.get(i)).is_some_and(Option::is_some));
-        let sure = |l: &Landmark| known || l.confidence >= LEAST_ALONE;
-        let whole = opinion.landmarks.iter().take(Corner::ALL.len()).flatten().filter(|l| sure(l)).count();
-        if !known && whole < Corner::ALL.len() {
+        let margin = BEYOND_EDGE * stance.level;
+        let within = |v: f64, length: f64| (-margin..=length + margin).contains(&v);
+        let (width, height) = self.size;
+        let on_film = |l: &Landmark| within(l.position.x, width) && within(l.position.y, height);
+        // One that the global model had reasons not to name must be told whole, and lie on the film with an end-plate or a wall.
+        let corners = || opinion.landmarks.iter().take(Corner::ALL.len()).flatten();
+        let whole = corners().filter(|l| l.confidence >= LEAST_ALONE).count() == Corner::ALL.len();
+        let shown = corners().filter(|l| on_film(l)).count() >= LEAST_ON_FILM;
+        if !(known || whole && shown) {
             return;
         }
-        let margin = BEYOND_EDGE * stance.level;
         for (id, landmark) in marks(level).into_iter().zip(opinion.landmarks) {
-            let (Some(index), Some(landmark)) = (id.index(), landmark) else { continue };
-            let within = |v: f64, length: f64| (-margin..=length + margin).contains(&v);
-            if !within(landmark.position.x, self.size.0) || !within(landmark.position.y, self.size.1) {
-                continue;
-            }
+            let (Some(index), Some(landmark)) = (id.index(), landmark.filter(on_film)) else { continue };
             let (Some(slot), Some(disputed)) = (self.landmarks.get_mut(index), self.disputed.get_mut(index)) else {
                 continue;
             };

@@ -3,6 +3,7 @@
 
 use crate::domain::anatomy::Landmark;
 use crate::domain::geometry::{Covariance, PointPx};
+use crate::inference::manifest::MOST_LOOKS;
 
 use super::column::Stance;
 use super::refine::{MARKS, Opinion};
@@ -21,7 +22,7 @@ pub(super) struct Nudge {
 }
 
 /// The further looks in their order: each pair stands on opposite sides of where the vertebra was found.
-pub(super) const NUDGES: [Nudge; 4] = [
+pub(super) const NUDGES: [Nudge; MOST_LOOKS - 1] = [
     Nudge { forward: 0.03, down: 0.03, turn: 0.05, larger: 0.05 },
     Nudge { forward: -0.03, down: -0.03, turn: -0.05, larger: -0.05 },
     Nudge { forward: 0.03, down: -0.03, turn: -0.05, larger: 0.05 },

@@ -20,6 +20,8 @@ use raw::{Problem, RawManifest};
 
 /// The version of the manifest's format that this program reads.
 const SCHEMA: u32 = 1;
+/// From so many places a specialist may look at a vertebra.
+pub(crate) const MOST_LOOKS: usize = 5;
 
 /// Why the models cannot be used; every variant names the file, and the key where there is one.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    Calibration, Decoder, DetectorModel, Heatmaps, LocatorModel, Manifest, Model, Normalisation, PatchFrame, Quality,
-    RefinerModel, SecondPass,
+    Calibration, Decoder, DetectorModel, Heatmaps, LocatorModel, MOST_LOOKS, Manifest, Model, Normalisation,
+    PatchFrame, Quality, RefinerModel, SecondPass,
 };
 use crate::domain::measurement::{Calibration as Intervals, Quantity};
 use crate::inference::engine::{Signature, TensorSpec};
@@ -259,9 +259,6 @@ impl RawDetector {
 
 /// No site needs more patches at a time than there are levels.
 const MOST_PATCHES: usize = 6;
-
-/// The places from which a specialist may look at a vertebra.
-const MOST_LOOKS: usize = 5;
 
 impl RawRefiner {
     fn validate(self, role: &'static str, folder: &Path) -> Result<RefinerModel, Problem> {
