@@ -71,27 +71,6 @@ fn borders_of_one_tone_move_no_landmark() {
 }
 
 #[test]
-fn a_column_that_lies_nearly_flat_is_found_by_turning_the_film() {
-    let upright = neck(PointPx::new(1000.0, 500.0), 200.0, Facing::Left);
-    for angle in [-1.25_f64, 1.25] {
-        let (sin, cos) = angle.sin_cos();
-        let turned = |p: &PointPx| {
-            let (x, y) = (p.x - 1000.0, p.y - 1000.0);
-            PointPx::new(1000.0 + cos * x - sin * y, 1000.0 + sin * x + cos * y)
-        };
-        let truth: Vec<PointPx> = upright.iter().map(turned).collect();
-        let (mut detector, runs) = detector(Mischief { upright_within: Some(0.7), ..Mischief::default() });
-        let detection = detector.detect(&film(2000, 2000, &truth, 22.0)).unwrap();
-        assert_eq!(detection.keypoints.iter().count(), 34);
-        for ((id, landmark), truth) in detection.keypoints.iter().zip(&truth) {
-            assert!(landmark.position.distance(*truth) < 3.0, "{id:?} is elsewhere at {angle}");
-        }
-        assert!(detection.lateral_cervical > 0.9);
-        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 5, "both polarities, both turns, a closer look");
-    }
-}
-
-#[test]
 fn maps_that_prefer_the_level_below_do_not_shift_the_names() {
     let truth = neck(PointPx::new(900.0, 500.0), 230.0, Facing::Left);
     // C3 and C4: all four corners lean to the next level, with twice the mass of the right place.

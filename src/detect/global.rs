@@ -26,10 +26,8 @@ pub(super) const BEYOND_EDGE: f64 = 0.05;
 /// With the right polarity the mean spread of the corners is less than this of what it is with the wrong one: 0.78 to 0.94 on films and
 /// on phantoms.
 const CLEARLY_SHARPER: f64 = 0.95;
-/// A look that shows fewer bodies tells neither a film's polarity nor that the film was rightly turned.
+/// A film that shows fewer bodies does not tell its polarity.
 const ENOUGH_TO_TELL: usize = 3;
-/// So far, in radians to either side, a film is turned whose column lies so that the look at it as it is finds no two bodies.
-const ASKEW: f64 = std::f64::consts::FRAC_PI_4;
 
 /// The window for a map that is spread, in level heights: it cannot reach the same corner of the next level.
 pub(super) const WIDE_WINDOW: f64 = 0.6;
@@ -59,11 +57,6 @@ impl Pass {
         let nothing = Judgement { lateral_cervical: 0.0, c7: (C7Visibility::Hidden, 1.0), rotation: None };
         let readings = vec![Reading::nothing(); LANDMARKS];
         Self { view, chain: choose(&candidates(&readings)), readings, quality: Some(nothing) }
-    }
-
-    /// Whether the model takes the film for a lateral neck rather than not; one without a judgement of its own does not tell.
-    fn shows_neck(&self) -> bool {
-        self.quality.is_some_and(|judged| judged.lateral_cervical >= 0.5)
     }
 
     /// Whether corners stand clearly sharper here than in `other`, a pass over the same film with bright and dark exchanged: the
@@ -128,12 +121,7 @@ impl Global {
     /// # Errors
     /// As [`Global::first_looks`].
     pub(super) fn detect(&mut self, film: &GrayImage, mut pass: Pass) -> Result<Detection, DetectError> {
-        let mut judged = pass.quality;
-        if pass.chain.shapes().count() < LEAST_BODIES && pass.shows_neck() {
-            if let Some(askew) = self.askew(film)? {
-                (judged, pass) = (askew.quality, askew);
-            }
-        }
+        let judged = pass.quality;
         if let Some(settings) = self.model.second_pass {
             for _ in 0..settings.looks {
                 let Some(view) = self.closer(&pass, settings) else { break };
@@ -156,20 +144,6 @@ impl Global {
             keypoints,
             disputed: Vec::new(),
         })
-    }
-
-    /// The whole film turned to either side, the better of the two: a column that lies nearly flat stands on neither as in training, but
-    /// near enough to be found. `None` where neither shows a neck with enough bodies.
-    fn askew(&mut self, film: &GrayImage) -> Result<Option<Pass>, DetectError> {
-        let mut best: Option<Pass> = None;
-        for turn in [-ASKEW, ASKEW] {
-            let pass = self.look(film, View::whole(film.width(), film.height(), turn, self.input_side))?;
-            let shown = pass.shows_neck() && pass.chain.shapes().count() >= ENOUGH_TO_TELL;
-            if shown && best.as_ref().is_none_or(|best| pass.chain.score > best.chain.score) {
-                best = Some(pass);
-            }
-        }
-        Ok(best)
     }
 
     /// One run of the model on one view.

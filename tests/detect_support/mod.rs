@@ -62,8 +62,6 @@ pub(crate) struct Mischief {
     pub(crate) blind: Vec<usize>,
     /// The spread of what is painted, where not that of training.
     pub(crate) sigma: Option<f64>,
-    /// Nothing is painted where the column leans further than this from the upright, in radians.
-    pub(crate) upright_within: Option<f64>,
 }
 
 pub(crate) struct Painter {
@@ -93,12 +91,6 @@ pub(crate) fn find(input: &[f32], side: usize, k: usize) -> Option<(f64, f64)> {
     (n >= 3.0).then(|| (sx / n, sy / n))
 }
 
-/// How far the line from the first corner of C2 to that of C7 leans from the upright, in radians.
-fn lean(found: &[Option<(f64, f64)>]) -> Option<f64> {
-    let ((ax, ay), (bx, by)) = (found[0]?, found[20]?);
-    Some((bx - ax).abs().atan2(by - ay))
-}
-
 /// Paints a Gaussian of logits with its peak at (`x`, `y`) of the map.
 pub(crate) fn paint(map: &mut [f32], side: usize, (x, y): (f64, f64), sigma: f64, peak: f32) {
     for (i, value) in map.iter_mut().enumerate() {
@@ -119,7 +111,6 @@ impl Engine for Painter {
     fn run(&mut self, input: &Tensor) -> Result<Outputs, EngineError> {
         self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let found: Vec<_> = (0..34).map(|k| find(input.data(), SIDE, k)).collect();
-        let lies = self.mischief.upright_within.is_some_and(|most| lean(&found).is_some_and(|lean| lean > most));
         let mut maps = vec![-4.0_f32; 34 * MAP * MAP];
         let sigma = self.mischief.sigma.unwrap_or(1.5);
         let mut paint_on = |k: usize, (x, y): (f64, f64), extra: f32| {
@@ -127,7 +118,7 @@ impl Engine for Painter {
             let map = &mut maps[k * MAP * MAP..(k + 1) * MAP * MAP];
             paint(map, MAP, (x / 2.0 + dx, y / 2.0 + dy), sigma, 14.0 + extra);
         };
-        for (k, place) in found.iter().enumerate().filter(|(k, _)| !lies && !self.mischief.blind.contains(k)) {
+        for (k, place) in found.iter().enumerate().filter(|(k, _)| !self.mischief.blind.contains(k)) {
             if let Some(place) = place {
                 paint_on(k, *place, 0.0);
             }
