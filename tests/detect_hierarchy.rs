@@ -157,6 +157,27 @@ fn a_gap_in_which_no_specialist_finds_a_body_moves_no_name() {
 }
 
 #[test]
+fn of_two_bodies_in_one_place_one_is_left_and_the_names_below_move_up() {
+    // Six bodies over five: each of C3 to C7 stands a fifth of a level higher than it ought to, by the one above it.
+    let below_c2 = Vertebra::ALL.into_iter().enumerate().skip(1);
+    let drawn_up: Vec<(usize, f64)> =
+        below_c2.flat_map(|(level, vertebra)| corners(vertebra).map(move |k| (k, 0.2 * level as f64))).collect();
+    let mischief =
+        Mischief { blind: drawn_up.iter().map(|(k, _)| *k).chain(28..34).collect(), drawn_up, ..Mischief::default() };
+    for facing in [Facing::Left, Facing::Right] {
+        let (film, truth) = plain(facing);
+        let global = detector(mischief.clone()).0.detect(&film).unwrap();
+        assert!((0.5..0.7).contains(&off_corners(&global, &truth, Vertebra::C5)), "C5 stands in between");
+        assert!((0.9..1.1).contains(&off_corners(&global, &truth, Vertebra::C7)), "C7 stands on C6");
+        let whole = with_specialists(mischief.clone(), 4, false).detect(&film).unwrap();
+        for vertebra in [Vertebra::C2, Vertebra::C3, Vertebra::C4, Vertebra::C5, Vertebra::C6] {
+            assert!(off_corners(&whole, &truth, vertebra) < 0.012, "{vertebra:?}, {facing:?}");
+        }
+        assert!(off_corners(&whole, &truth, Vertebra::C7).is_infinite(), "C7 is the locator's");
+    }
+}
+
+#[test]
 fn below_the_last_body_of_the_global_model_specialists_go_on_down_to_c6() {
     let lower = [Vertebra::C5, Vertebra::C6, Vertebra::C7].into_iter().flat_map(corners);
     let mischief = Mischief { blind: lower.chain(28..34).collect(), ..Mischief::default() };

@@ -8,6 +8,9 @@ use super::view::turned;
 /// From one body to the next no neck steps further than this many times the median of its other steps: of 8 000 phantoms of all ages
 /// and postures one in a thousand exceeds 1.38 below C2 and 1.28 further down.
 const GAP: f64 = 1.4;
+/// No two bodies stand in one another: of 12 450 steps in phantoms of all ages and postures the shortest is 0.87 times the mean of the two
+/// bodies' heights.
+const OVERLAP: f64 = 0.85;
 /// Steps needed to know what is usual in this neck.
 const ENOUGH_STEPS: usize = 2;
 
@@ -86,6 +89,18 @@ impl Column {
         let usual = others.get(others.len() / 2).filter(|_| others.len() >= ENOUGH_STEPS)?;
         let inner = Vertebra::ALL.get(at).copied().filter(|v| *v != Vertebra::C7)?;
         (widest > GAP * usual).then_some(inner)
+    }
+
+    /// The uppermost two neighbours that stand in one another, nearer than [`OVERLAP`]: of these one at most is a body.
+    pub(super) fn overlap(&self) -> Option<(Vertebra, Vertebra)> {
+        let height = |[a, b, c, d]: [PointPx; 4]| a.midpoint(c).distance(b.midpoint(d));
+        let centre = |[a, b, c, d]: [PointPx; 4]| a.midpoint(d).midpoint(b.midpoint(c));
+        let neighbours = Vertebra::ALL.iter().zip(self.0).zip(Vertebra::ALL.iter().zip(self.0).skip(1));
+        neighbours.into_iter().find_map(|((one, above), (other, below))| {
+            let (above, below) = (above?, below?);
+            let room = 0.5 * (height(above) + height(below));
+            (centre(above).distance(centre(below)) < OVERLAP * room).then_some((*one, *other))
+        })
     }
 
     /// How `vertebra`, which was not found, must stand between the two that were.
@@ -197,6 +212,17 @@ pub(super) mod tests {
         assert_eq!(column([Some(0.0), Some(18.0), None, Some(54.0), Some(72.0), Some(90.0)]).gap(), None);
         assert_eq!(column([Some(0.0), Some(36.0), Some(54.0), None, None, None]).gap(), None);
         assert_eq!(column([Some(0.0), Some(36.0), Some(54.0), Some(72.0), None, None]).gap(), Some(Vertebra::C3));
+    }
+
+    #[test]
+    fn two_bodies_in_one_place_overlap_and_narrow_discs_do_not() {
+        // Bodies are 15 high.
+        let overlap = |ys: [Option<f64>; 6]| Column(ys.map(|y| y.map(|y| body(30.0, y, 0.1)))).overlap();
+        assert_eq!(overlap([0.0, 18.0, 33.5, 51.0, 69.0, 87.0].map(Some)), None);
+        assert_eq!(overlap([0.0, 18.0, 36.0, 45.0, 54.0, 72.0].map(Some)), Some((Vertebra::C4, Vertebra::C5)));
+        assert_eq!(overlap([0.0, 7.0, 25.0, 43.0, 61.0, 79.0].map(Some)), Some((Vertebra::C2, Vertebra::C3)));
+        assert_eq!(overlap([None, None, None, Some(0.0), None, Some(3.0)]), None);
+        assert_eq!(overlap([None; 6]), None);
     }
 
     #[test]

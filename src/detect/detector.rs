@@ -117,6 +117,7 @@ impl Detector {
         let mut neck = Neck::of(&detection.keypoints, film, self.calibration.clone());
         // C7 last: where it must lie is better known once C2–C6 are.
         self.refine(film, &mut neck, |level| level != Vertebra::C7)?;
+        self.thin_out(film, &mut neck)?;
         self.count_again(film, &mut neck)?;
         self.go_on(film, &mut neck)?;
         if let Some(locator) = &mut self.locator {
@@ -127,6 +128,22 @@ impl Detector {
         detection.keypoints = Keypoints::new(neck.steadied());
         detection.disputed = neck.disputed();
         Ok(detection)
+    }
+
+    /// The maps of a whole neck can draw out six bodies over five. Each specialist then finds the body nearest to it, and two of them
+    /// stand in one another: the less sure one of these is superfluous, and the names below it move up by one.
+    fn thin_out(&mut self, film: &GrayImage, neck: &mut Neck) -> Result<(), DetectError> {
+        for _ in Vertebra::ALL {
+            let Some((above, below)) = neck.column().overlap() else { break };
+            // C2's own specialist has found it.
+            let lower = above == Vertebra::C2 || neck.sureness(below) < neck.sureness(above);
+            let superfluous = if lower { below } else { above };
+            tracing::debug!(above = above.name(), superfluous = superfluous.name(), "two bodies in one place");
+            *neck = neck.one_higher(superfluous);
+            // What was called C7 is known to the global model only.
+            self.refine(film, neck, |level| level == Vertebra::C6)?;
+        }
+        Ok(())
     }
 
     /// The maps of a whole neck can count from both ends, C2 downwards and the lowest body upwards, and pass over one in between:
@@ -212,10 +229,22 @@ impl Neck {
 
     /// The same with what was found of `passed_over` and below taken for the next vertebra each; the lowest is none of the six.
     fn one_lower(&self, passed_over: Vertebra) -> Self {
+        self.renamed(|from| Vertebra::ALL.get(from as usize + usize::from(from >= passed_over)).copied())
+    }
+
+    /// The same without `superfluous`, and with what was found below it taken for the vertebra before each; C7 is not known then.
+    fn one_higher(&self, superfluous: Vertebra) -> Self {
+        self.renamed(|from| {
+            let place = (from as usize).checked_sub(usize::from(from > superfluous))?;
+            Vertebra::ALL.get(place).copied().filter(|_| from != superfluous)
+        })
+    }
+
+    /// The same with each vertebra's landmarks under the name that `to` gives it.
+    fn renamed(&self, to: impl Fn(Vertebra) -> Option<Vertebra>) -> Self {
         let mut moved = Self { landmarks: [None; LANDMARKS], disputed: [false; LANDMARKS], ..self.clone() };
         for id in LandmarkId::all() {
-            let lower = Vertebra::ALL.get(id.vertebra() as usize + 1).copied();
-            let to = if id.vertebra() < passed_over { Some(id) } else { lower.map(|vertebra| id.on(vertebra)) };
+            let to = to(id.vertebra()).map(|vertebra| id.on(vertebra));
             let (Some(from), Some(to)) = (id.index(), to.and_then(LandmarkId::index)) else { continue };
             if let (Some(slot), Some(found)) = (moved.landmarks.get_mut(to), self.landmarks.get(from)) {
                 *slot = *found;
@@ -225,6 +254,13 @@ impl Neck {
             }
         }
         moved
+    }
+
+    /// The mean confidence of the corners of `level`; one that was not found counts nothing.
+    fn sureness(&self, level: Vertebra) -> f64 {
+        let keypoints = self.keypoints();
+        let corner = |corner| keypoints.get(LandmarkId::Corner(level, corner)).map_or(0.0, |l| l.confidence);
+        Corner::ALL.into_iter().map(corner).sum::<f64>() / Corner::ALL.len() as f64
     }
 
     fn column(&self) -> Column {

@@ -54,6 +54,8 @@ pub(crate) fn model() -> DetectorModel {
 pub(crate) struct Mischief {
     /// For these channels the landmark four channels further on (the level below) is painted too, with this much more mass.
     pub(crate) level_below: Vec<(usize, f32)>,
+    /// These channels are painted this share of the way up to the landmark four channels before (the level above), and less surely.
+    pub(crate) drawn_up: Vec<(usize, f64)>,
     /// The answer holds a number that is not finite.
     pub(crate) broken: bool,
     /// These channels are painted this far off, in pixels of the map.
@@ -126,6 +128,12 @@ impl Engine for Painter {
         for &(k, extra) in &self.mischief.level_below {
             if let Some(place) = found[k + 4] {
                 paint_on(k, place, extra);
+            }
+        }
+        for &(k, share) in &self.mischief.drawn_up {
+            if let Some((here, above)) = found[k].zip(found[k - 4]) {
+                let place = (here.0 + share * (above.0 - here.0), here.1 + share * (above.1 - here.1));
+                paint_on(k, place, -3.0);
             }
         }
         if self.mischief.broken {
