@@ -59,6 +59,14 @@ async function opened(
 }
 
 const rows = (page: Page) => page.locator("a.row");
+
+/** Waits until the list shows so many films: what follows a click or a message is drawn with the next picture, not at once. */
+const listed = async (page: Page, films: number): Promise<void> => {
+  const until = Date.now() + 5000;
+  while ((await rows(page).count()) !== films && Date.now() < until) await page.waitForTimeout(20);
+  assert.equal(await rows(page).count(), films);
+};
+
 const row = (page: Page, seq: number) => page.locator(`[data-report="r-${String(seq).padStart(6, "0")}"]`);
 const detailOf = (page: Page, seq: number) => page.locator(`[data-detail="r-${String(seq).padStart(6, "0")}"]`);
 
@@ -236,17 +244,17 @@ describe("the boards", () => {
       await voice.say("report", report(1));
       await voice.say("report", report(2, { device: "room-2", report_id: "r2-2", seq: 2 }), false, "room-2");
       await page.locator("[data-report='r2-2']").waitFor();
-      assert.equal(await rows(page).count(), 2);
+      await listed(page, 2);
       await page.getByRole("navigation", { name: "Rooms" }).getByRole("link", { name: "room-2" }).click();
       await page.locator("[data-report='r-000001']").waitFor({ state: "detached" });
-      assert.equal(await rows(page).count(), 1);
+      await listed(page, 1);
       await voice.say("report", report(5, { device: "room-2", report_id: "r2-5", seq: 5 }), false, "room-2");
       assert.match(await page.locator("[data-gap=room-2]").innerText(), /2 reports of room-2 were published while this page was cut off/);
       await voice.say("report", report(3, { device: "room-2", report_id: "r2-3", seq: 3 }), false, "room-2");
       await voice.say("report", report(4, { device: "room-2", report_id: "r2-4", seq: 4 }), false, "room-2");
       await page.locator("[data-gap=room-2]").waitFor({ state: "detached" });
       await page.getByRole("link", { name: "All rooms" }).click();
-      assert.equal(await rows(page).count(), 5);
+      await listed(page, 5);
     };
     await opened([], there, 5, ["room-1", "+"]);
   });
@@ -312,7 +320,7 @@ describe("the page", () => {
   test("is filled from the appliance's memory when it is opened late, with stored overlays", () =>
     opened(morning(), async (page, appliance) => {
       await rows(page).nth(19).waitFor();
-      assert.equal(await rows(page).count(), 20);
+      await listed(page, 20);
       await page.locator("[data-overlay=missing]").waitFor();
       appliance.overlays.set("r-000018", film);
       await row(page, 18).click();
@@ -325,11 +333,11 @@ describe("the page", () => {
   test("fetches earlier films on demand until there are no more", () =>
     opened(Array.from({ length: 120 }, (_, i) => report(i)), async (page) => {
       await rows(page).nth(49).waitFor();
-      assert.equal(await rows(page).count(), 50);
+      await listed(page, 50);
       for (const expected of [100, 120]) {
         await page.getByRole("button", { name: "Earlier films" }).click();
         await rows(page).nth(expected - 1).waitFor();
-        assert.equal(await rows(page).count(), expected);
+        await listed(page, expected);
       }
       assert.equal(await page.getByRole("button", { name: "Earlier films" }).count(), 0);
     }));
@@ -360,7 +368,7 @@ describe("the page", () => {
       for (const payload of [report(1), report(2), review(3), repeat(4), notANeck(5), notANeck(5), notANeck(6), report(7)]) await voice.say("report", payload);
       await row(page, 7).waitFor();
       assert.deepEqual(await counts(page), { accept: "3", review: "1", repeat: "1", not_applicable: "2" });
-      assert.equal(await rows(page).count(), 5);
+      await listed(page, 5);
       await voice.say("health", { passed_over_today: 9 }, true);
       await page.locator("[data-count=not_applicable]").getByText("9").waitFor();
     }));
@@ -400,7 +408,7 @@ describe("the page", () => {
       await row(page, 3).waitFor();
       assert.match(await page.locator("[data-stranger]").innerText(), /1 report came in a form this page does not know \(sagitta\.report\/2\)/);
       assert.match(await page.locator("[data-unreadable='2']").innerText(), /2 messages could not be read/);
-      assert.equal(await rows(page).count(), 2);
+      await listed(page, 2);
     }));
 
   test("shows the appliance's state, also when told before the page was opened", async () => {
