@@ -25,6 +25,10 @@ MARKS = 6  # antero-superior, antero-inferior, postero-superior, postero-inferio
 
 # The spread of (centre in level heights, turn in degrees, logarithm of the scale) about the truth, and how often it is thrice as large.
 JITTER = {"body": (0.07, 4.0, 0.06, 0.15), "c2": (0.08, 4.0, 0.06, 0.2), "c7": (0.10, 5.0, 0.07, 0.25)}
+# How often a patch keeps its film's own tone: what little the shoulders leave of C7 does not survive more blur and noise.
+PLAIN = {"body": 0.0, "c2": 0.0, "c7": 0.4}
+# What a mark that no reader could see counts: C7's specialist is asked for little else.
+HIDDEN = {"body": 0.4, "c2": 0.4, "c7": 0.8}
 ROLES = {"body": [0, 1, 2, 3, 4, 5], "c2": [0], "c7": [5]}
 
 
@@ -124,6 +128,7 @@ def sample(rng, image: np.ndarray, film: Film, role: str, level: int | None = No
     levels = usable(film, role)
     level = levels[rng.integers(len(levels))] if level is None else level
     linear, middle, marks, promised = place(rng, film, level, role)
+    spoil = spoil and rng.random() >= PLAIN[role]
     seen, inside = warp(image, linear, middle, SIDE)
     low, high = np.percentile(image[::4, ::4], [0.2, 99.8])
     x = np.clip((seen - low) / max(high - low, 1), 0, 1).astype(np.float32)
@@ -144,7 +149,7 @@ def sample(rng, image: np.ndarray, film: Film, role: str, level: int | None = No
         state[:], weight[:] = 0, 0.5
     state[unknown] = -1
     visible = np.concatenate([film.visible[4 * level : 4 * level + 4], film.visible[22 + 2 * level : 24 + 2 * level] if level else [False, False]])
-    weight[~visible & promised] = 0.4
+    weight[~visible & promised] = HIDDEN[role]
     return dict(
         image=normalise(x, inside, least=1e-3)[None], points=points.astype(np.float32), state=state, weight=weight,
         pitch=np.float32(PITCH), level=np.int64(level), promised=promised, visible=visible & (state > 0.5),

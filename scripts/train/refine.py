@@ -40,7 +40,7 @@ def draw(batch, path: Path, rows: int = 4, columns: int = 8) -> None:
         for k in range(patches.MARKS):
             if batch["state"][i, k] > 0.5:
                 x, y = 2 * batch["points"][i, k].numpy()
-                colour = (255, 128, 0) if k >= 4 else (0, 255, 0) if batch["weight"][i, k] > 0.7 else (0, 0, 255)
+                colour = (255, 128, 0) if k >= 4 else (0, 255, 0) if batch["weight"][i, k] > 0.9 else (0, 0, 255)
                 cv2.circle(tile, (int(x), int(y)), 2, colour, -1)
         note = f"{films.VERTEBRAE[int(batch['level'][i])]} {batch['state'][i].int().tolist()} {float(batch['mm'][i]):.2f}"
         cv2.putText(tile, note, (3, 12), 0, 0.4, (0, 200, 255), 1)

@@ -4,6 +4,7 @@
     python3 scripts/train/train.py --films DIR [--films DIR …] --work WORK --pictures 90000
     python3 scripts/train/train.py --films DIR --work WORK --pictures 8000 --size 512     # goes on from the last checkpoint
     python3 scripts/train/train.py --films DIR --work WORK --start models/detector.onnx --rate 1e-3 --pictures 40000   # or from a model
+    python3 scripts/train/train.py --films DIR --work WORK --start models/detector.onnx --only-c7 --pictures 6000      # see `only_c7`
 
 The network is convolutional throughout: a phase at 256² (four times cheaper a picture) learns what the neck looks
 like and how levels are named; one at 512² can follow for what 256² does not resolve. `WORK/batch.png` shows the first
@@ -94,6 +95,15 @@ def local_mode(heat: torch.Tensor, radius: int = 4) -> np.ndarray:
     return out
 
 
+def only_c7(net: torch.nn.Module) -> None:
+    """Lets nothing learn but what the network says of C7's visibility, when shoulders look different: all other answers stay what they are."""
+    net.eval().requires_grad_(False)
+    names = torch.zeros(net.judge[-1].out_features)
+    names[1:4] = 1  # full, partial, hidden
+    for part in net.judge[-1].parameters():
+        part.requires_grad_(True).register_hook(lambda slope: slope * names.view(-1, *[1] * (slope.dim() - 1)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=Path, action="append", required=True, help="folder of films with truth files; may be repeated")
@@ -108,6 +118,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start", type=Path, help="an exported model of this network to start from, where there is no checkpoint yet")
+    parser.add_argument("--only-c7", action="store_true", help="learn how C7 is seen, and nothing else")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -120,7 +131,10 @@ def main() -> None:
 
     net = DETECTORS[args.network]().to(memory_format=torch.channels_last)
     samples = Samples(packs, args.share, args.seed, lambda rng, image, film: augment.sample(rng, image, film, args.size))
-    loop = Loop(net, args.work, args.pictures, args.rate, args.start, samples.images, phase=f"{args.size}", network=args.network)
+    decay = 0.0 if args.only_c7 else 0.02
+    loop = Loop(net, args.work, args.pictures, args.rate, args.start, samples.images, phase=f"{args.size}", decay=decay, network=args.network)
+    if args.only_c7:
+        only_c7(net)
     samples.seed += loop.seen
     loader = DataLoader(samples, args.batch or (32 if args.size <= 256 else 12), num_workers=args.workers, prefetch_factor=3 if args.workers else None)
 

@@ -10,8 +10,10 @@ use super::spine::Spine;
 /// How a body differs from the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Build {
-    /// The top of the shoulders over the lower end of C7, mm; positive hides C7.
+    /// The top of the shoulders, half-way between neck and arm, over the lower end of C7, mm; positive hides C7.
     pub shoulders: f32,
+    /// How far the left and the right shoulder fall off from the neck to the arm, radians.
+    pub slopes: (f32, f32),
     /// Girth of neck and trunk, 1 for the average.
     pub girth: f32,
     /// Openness of the jaw, radians.
@@ -29,8 +31,14 @@ pub struct Build {
 impl Build {
     /// A body; `odd` (0…1) strays from the norm. `shoulders` is drawn by the caller.
     pub fn drawn(draw: &mut Draw, odd: f32, shoulders: f32) -> Self {
+        // From the seventh spinous process to the acromion it is 13.6° ± 3.7° on radiographs, the sides a little apart
+        // (260 of them, SA Orthopaedic Journal 2017, 16 (4)); muscle lies higher beside the neck than at the arm.
+        let mut fall = draw.aside(1);
+        let slope = fall.normal(16.0, 4.5);
+        let slopes = (slope + fall.normal(0.0, 2.0), slope + fall.normal(0.0, 2.0));
         Self {
             shoulders,
+            slopes: (slopes.0.max(2.0).to_radians(), slopes.1.max(2.0).to_radians()),
             girth: draw.normal(1.0, 0.10 + 0.04 * odd).clamp(0.75, 1.4),
             jaw_open: draw.even(0.0, 0.12 + 0.2 * odd),
             fillings: draw.chance(0.35 + 0.3 * odd),
@@ -84,6 +92,11 @@ fn shoulder_axis(spine: &Spine, build: &Build) -> f32 {
 
 const SHOULDER_RADIUS: f32 = 52.0;
 
+/// How far a shoulder that falls off by `slope` lies below its middle, `y` mm beside the spine.
+fn fall(y: f32, slope: f32) -> f32 {
+    (y - 116.0) * slope.tan()
+}
+
 fn soft_tissue(spine: &Spine, build: &Build) -> Solid {
     let g = build.girth;
     let mut parts: Vec<Shape> = spine
@@ -106,10 +119,12 @@ fn soft_tissue(spine: &Spine, build: &Build) -> Solid {
     let z = shoulder_axis(spine, build);
     let t = |p: Vec3| trunk.point(p);
     parts.push(ellipsoid(t(v(0.0, 0.0, (z - 130.0).min(-120.0))), v(118.0 * g, 165.0 * g, 130.0)));
-    for side in [1.0, -1.0] {
-        parts.push(rod(t(v(-14.0, 60.0 * side, z - 6.0)), t(v(-8.0, 172.0 * side, z)), (48.0, SHOULDER_RADIUS)));
-        parts.push(rod(t(v(-26.0, 28.0 * side, 40.0)), t(v(-24.0, 150.0 * side, z + 12.0)), (24.0 * g, 40.0)));
-        parts.push(rod(t(v(-8.0, 172.0 * side, z)), t(v(-4.0, 196.0 * side, z - 220.0)), (SHOULDER_RADIUS, 46.0)));
+    for (side, slope) in [(1.0, build.slopes.0), (-1.0, build.slopes.1)] {
+        // They hide what lies between them gradually, from the neck's side to the arm's.
+        let at = |x: f32, y: f32, over: f32| t(v(x, y * side, z + over - fall(y, slope)));
+        parts.push(rod(at(-14.0, 60.0, -6.0), at(-8.0, 172.0, 0.0), (48.0, SHOULDER_RADIUS)));
+        parts.push(rod(t(v(-26.0, 28.0 * side, 40.0)), at(-24.0, 150.0, 12.0), (24.0 * g, 40.0)));
+        parts.push(rod(at(-8.0, 172.0, 0.0), at(-4.0, 196.0, -220.0), (SHOULDER_RADIUS, 46.0)));
     }
     Solid { parts, holes: Vec::new(), blend: 26.0, tissue: Tissue::Soft, frame: Frame::WORLD, grain: 5.0 }
 }
@@ -170,7 +185,8 @@ fn hyoid(spine: &Spine, draw: &mut Draw) -> Solid {
 fn shoulder_girdle(spine: &Spine, build: &Build, draw: &mut Draw) -> Vec<Solid> {
     let trunk = trunk_frame(spine);
     let z = shoulder_axis(spine, build);
-    let lift = |p: Vec3, share: f32| p + v(0.0, 0.0, share * z);
+    let slope = f32::midpoint(build.slopes.0, build.slopes.1);
+    let lift = |p: Vec3, share: f32| p + v(0.0, 0.0, share * (z - fall(p.y.abs(), slope)));
     let slack = draw.even(-6.0, 6.0);
     let mut parts = both([
         rod(lift(v(62.0, 14.0, -42.0), 0.1), lift(v(40.0, 70.0, -8.0), 0.6), (5.5, 4.5)),

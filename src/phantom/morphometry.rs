@@ -82,6 +82,10 @@ const fn sizes(
 /// Crushed bodies (`spine`) go lower.
 const LOWEST_WALL: (f32, f32) = (0.54, 4.7);
 
+/// How much of a neck's common wedge each level has, C2 (which has the dens on top) first: UMTRI's mean of 140 seated adults has anterior
+/// walls of 0.97, 0.94, 0.91, 0.94 and 0.97 of the posterior ones from C3 to C7.
+const WEDGED: [f32; LEVELS] = [0.0, 0.9, 1.05, 1.15, 0.8, 0.35, 0.3];
+
 /// The share of the table's disc that is left between corners: on head films of the young a reader's discs are lower than the table;
 /// this goes a part of that way (docs/phantoms.md).
 fn disc_share(grown: f32) -> f32 {
@@ -129,7 +133,8 @@ impl Person {
     }
 
     /// The sizes of this person's vertebrae: what sex and stature explain, what all levels share, and what each has
-    /// for itself. `odd` (0 for the norm, 1 for the far ends) widens the spread.
+    /// for itself. `odd` (0 for the norm, 1 for the far ends) widens the spread, most of it that all levels share: bodies that are
+    /// odd each in its own way are drawn elsewhere (`spine`).
     pub fn vertebrae(self, draw: &mut Draw, odd: f32) -> [Sizes; LEVELS] {
         let (along, across) = self.scales();
         let spread = 1.0 + odd;
@@ -142,11 +147,11 @@ impl Person {
         // On films the anterior wall is the lower one, in adults by a twentieth (UMTRI's mean of 140 seated ones), on single necks
         // by a third; in the young more. C2 has the dens on top.
         let sloping = draw.even(0.0, 1.0);
-        let wedge = 1.0 - (0.34 * sloping.powf(1.5) - 0.02) - (1.0 - grown) * (0.05 + 0.25 * sloping);
-        let mut first = true;
+        let wedge = (0.34 * sloping.powf(1.5) - 0.02) + (1.0 - grown) * (0.05 + 0.25 * sloping);
+        let mut levels = WEDGED.into_iter();
         MAN.map(|m| {
-            let taper = if std::mem::take(&mut first) { 1.0 } else { wedge };
-            let mut own = |sd: f32| draw.normal(1.0, sd * spread).clamp(0.85, 1.15);
+            let taper = 1.0 - wedge * levels.next().unwrap_or(0.0);
+            let mut own = |sd: f32| draw.normal(1.0, sd * (1.0 + 0.4 * odd)).clamp(0.85, 1.15);
             let depth = across * depth * own(0.025);
             let height = along * height * own(0.025) * (0.84 + 0.16 * grown);
             let height_posterior = m.height_posterior * height * own(0.02);

@@ -39,6 +39,10 @@ impl Framing {
     }
 }
 
+/// How far below its middle a film of the head must reach C4's lower end at least, as a share of its height: the beam's divergence and
+/// the collimator take the rest.
+const HEAD_BELOW: f32 = 0.36;
+
 /// Where the technologist put tube and film.
 pub(super) fn beam(spine: &Spine, framing: Framing, facing: Facing, pixel: f32, odd: f32, draw: &mut Draw) -> Beam {
     let c4 = spine.bodies[2].origin;
@@ -54,7 +58,12 @@ pub(super) fn beam(spine: &Spine, framing: Framing, facing: Facing, pixel: f32, 
         Framing::Wide => (c4.lerp(head, draw.even(-0.1, 0.5)), (draw.even(300.0, 400.0), draw.even(350.0, 430.0))),
     };
     let stray = 6.0 + 9.0 * odd;
-    let foot = (aim.x + draw.normal(6.0, stray), aim.z + draw.normal(-4.0, stray));
+    let mut foot = (aim.x + draw.normal(6.0, stray), aim.z + draw.normal(-4.0, stray));
+    if framing == Framing::Head {
+        // Cephalograms show C2 to C4, by which they tell the stage of growth; a head without a neck is no film of one.
+        let c4_lower = spine.corners[2][1].z.min(spine.corners[2][3].z);
+        foot.1 = foot.1.min(c4_lower + HEAD_BELOW * size.1);
+    }
     let source_to_detector = if draw.chance(0.7) { 1500.0 } else { 1800.0 } + draw.normal(0.0, 20.0);
     let size = ((size.0 / pixel) as usize, (size.1 / pixel) as usize);
     Beam {
@@ -68,16 +77,16 @@ pub(super) fn beam(spine: &Spine, framing: Framing, facing: Facing, pixel: f32, 
     }
 }
 
-/// The height of the shoulders over C7's lower end, mm.
+/// The height of the shoulders' middle over C7's lower end, mm; beside the neck they reach some 16 mm higher.
 pub(super) fn shoulders(blemish: Blemish, odd: f32, draw: &mut Draw) -> f32 {
-    let free = draw.even(-75.0, -18.0);
-    let over = draw.even(-12.0, 34.0);
+    let free = draw.even(-75.0, -30.0);
+    let over = draw.even(-18.0, 26.0);
     match blemish {
-        Blemish::HiddenC7 => draw.even(24.0, 34.0),
-        Blemish::HiddenC6 => draw.even(44.0, 54.0),
+        Blemish::HiddenC7 => draw.even(15.0, 24.0),
+        Blemish::HiddenC6 => draw.even(36.0, 46.0),
         Blemish::None => {
             if draw.chance(0.12 + 0.38 * odd) {
-                over + if draw.chance(0.3 * odd) { 20.0 } else { 0.0 }
+                over + if draw.chance(0.3 * odd) { 12.0 } else { 0.0 }
             } else {
                 free
             }
