@@ -46,8 +46,8 @@ impl Pose {
                 (habit, 22.0 + 0.35 * (habit - 12.0) + draw.normal(0.0, 6.0), draw.normal(2.0, 6.0 + 6.0 * odd))
             }
         };
-        // One level follows the next: the slope of T1 is told from that of C7 to 3.6° (Tamai et al. 2018, *Spine* 43:520; Ye et al. 2020,
-        // *Global Spine J* 10:148: r = 0.90 and 0.91), the bodies' own shapes included.
+        // One level follows the next: T1's slope is told from that of C7 with r = 0.90 and 0.91 (Tamai et al. 2018, *Spine* 43:520; Ye et al.
+        // 2020, *Global Spine J* 10:148), the bodies' own shapes included; docs/phantoms.md tells what follows.
         let mut shares = [0.13, 0.20, 0.24, 0.25, 0.18].map(|s: f32| s * draw.normal(1.0, 0.2 + 0.15 * odd));
         let total: f32 = shares.iter().sum();
         shares = shares.map(|s| s / total);
