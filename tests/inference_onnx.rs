@@ -228,7 +228,7 @@ outputs = [{ name = "places", shape = [1, 6] }]
 output = "places"
 landmarks = ["C7.antero_superior", "C7.postero_superior"]
 sigma_factor = 1.1
-correlation = 0.8
+c7_correlation = [[1.0, 0.0, 0.8, 0.1], [0.0, 1.0, 0.2, 0.7], [0.8, 0.2, 1.0, 0.0], [0.1, 0.7, 0.0, 1.0]]
 
 [refiner_body]
 file = "refiner_body.onnx"
@@ -266,12 +266,15 @@ fn only_the_detector_is_needed_and_the_rest_of_the_hierarchy_is_read_where_it_is
 
 #[test]
 fn a_specialist_or_a_locator_that_cannot_be_is_refused_by_its_key() {
-    let cases: [(&str, &str, &str); 9] = [
+    let cases: [(&str, &str, &str); 12] = [
         ("shape = [1, 60]", "shape = [1, 72]", "locator.input.shape"),
         ("shape = [1, 6]", "shape = [1, 4]", "locator.landmarks"),
         ("\"C7.postero_superior\"", "\"C7.antero_superior\"", "locator.landmarks"),
         ("sigma_factor = 1.1", "sigma_factor = -1.0", "locator.sigma_factor"),
-        ("correlation = 0.8", "correlation = 1.0", "locator.correlation"),
+        ("[1.0, 0.0, 0.8, 0.1], ", "", "locator.c7_correlation"),
+        ("[[1.0, 0.0", "[[2.0, 0.0", "locator.c7_correlation"),
+        ("[0.0, 1.0, 0.2", "[0.1, 1.0, 0.2", "locator.c7_correlation"),
+        ("0.8, 0.1], [0.0, 1.0, 0.2, 0.7], [0.8", "1.8, 0.1], [0.0, 1.0, 0.2, 0.7], [1.8", "locator.c7_correlation"),
         ("shape = [4, 1, 128, 128]", "shape = [9, 1, 128, 128]", "refiner_body.input.shape"),
         ("shape = [4, 2, 64, 64]", "shape = [1, 2, 64, 64]", "refiner_body.outputs"),
         ("level_height = 0.36", "level_height = 3.6", "refiner_body.patch.level_height"),

@@ -28,7 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import patches
 from losses import TARGET_SIGMA
-from locate import NAMES
+from locate import CORRELATION, NAMES
 from network import DETECTORS, LOCATED, REFINER_ABSENT_LOGIT, Locator, Refiner
 
 REFINERS = {"refiner_c2": (["C2"], 4, 1), "refiner_body": (["C3", "C4", "C5", "C6"], 6, 4), "refiner_c7": (["C7"], 6, 1)}
@@ -98,6 +98,12 @@ def network(role: str, side: int, kind: str) -> tuple[torch.nn.Module, torch.nn.
     return net, Marks(net, marks), "patch", [batch, 1, patches.SIDE, patches.SIDE], ["heatmaps"]
 
 
+def correlated(folder: Path) -> str:
+    """The manifest's line of how C7's landmarks err together, as `locate.py` left it beside its checkpoint."""
+    rows = np.load(folder / CORRELATION)
+    return "c7_correlation = [\n" + "".join(f"    [{', '.join(f'{v:.3f}' for v in row)}],\n" for row in rows) + "]\n"
+
+
 def entry(role: str, digest: str) -> str:
     """What the manifest says of a role that it did not know."""
     head = f'\n[{role}]\nfile = "{role}.onnx"\nsha256 = "{digest}"\nlicence = "Apache-2.0"\ntrained_on = "{TRAINED_ON}"\n'
@@ -105,7 +111,7 @@ def entry(role: str, digest: str) -> str:
     if role == "locator":
         return head + (
             f'input = {{ name = "levels", shape = [1, 60] }}\noutputs = [{{ name = "places", shape = [1, {3 * LOCATED}] }}]\n'
-            f'output = "places"\nlandmarks = {lines(NAMES)}\nsigma_factor = 1.0\ncorrelation = 0.8   # as the training log says\n'
+            f'output = "places"\nlandmarks = {lines(NAMES)}\nsigma_factor = 1.0\nc7_correlation = []\n'
         )
     _, marks, batch = REFINERS[role]
     side = patches.SIDE
@@ -163,6 +169,8 @@ def main() -> None:
     if count == 0 and args.role != "detector":
         text, count = text.rstrip() + "\n" + entry(args.role, digest), 1
         print(f"{manifest}: [{args.role}] was appended; calibrate its spreads")
+    if args.role == "locator":
+        text = re.sub(r"(?ms)^c7_correlation = \[(\]|.*?^\])\n", lambda _: correlated(args.checkpoint.parent), text)
     if count != 1:
         raise SystemExit(f"{manifest}: no sha256 under [{args.role}] to bring up to date; set it to {digest}")
     manifest.write_text(text)

@@ -15,8 +15,8 @@ use super::DetectError;
 use super::column::{Column, Stance};
 use super::global::{BEYOND_EDGE, Global, Pass};
 use super::honest::honest;
-use super::locate::Locator;
-use super::merge::{merge, steadied};
+use super::locate::{Located, Locator};
+use super::merge::{Prior, merge, steadied};
 use super::refine::{Opinion, Specialist, marks};
 
 /// A specialist that is surer than this that its patch does not show what it was promised has no say.
@@ -30,7 +30,7 @@ const FARTHEST: f64 = 0.55;
 /// So is one that places it nearer than this to where another vertebra stands.
 const NEIGHBOUR: f64 = 0.35;
 
-/// A C7 whose corners are known to less than this, in level heights (about a millimetre), is hardly shown.
+/// A C7 with a corner that is known to less than this, in level heights (about a millimetre), is hardly shown.
 const HARDLY_SHOWN: f64 = 0.06;
 
 /// Finds the landmarks of a film.
@@ -121,7 +121,9 @@ impl Detector {
         self.count_again(film, &mut neck)?;
         self.go_on(film, &mut neck)?;
         if let Some(locator) = &mut self.locator {
-            neck.expect(&locator.locate(&Keypoints::new(neck.honest()))?, locator.correlation());
+            if let Some(located) = locator.locate(&Keypoints::new(neck.honest()))? {
+                neck.expect(located);
+            }
         }
         let missing_c2 = neck.column().stance(Vertebra::C2).is_none();
         self.refine(film, &mut neck, |level| level == Vertebra::C7 || (missing_c2 && level == Vertebra::C2))?;
@@ -201,9 +203,9 @@ impl Detector {
 #[derive(Clone)]
 struct Neck {
     landmarks: [Option<Landmark>; LANDMARKS],
-    /// Where C2 and C7 must lie by the others, and how alike the landmarks of one level err there.
+    /// Where C2 and C7 must lie by the others.
     expected: [Option<Landmark>; LANDMARKS],
-    alike: f64,
+    prior: Option<Prior>,
     disputed: [bool; LANDMARKS],
     size: (f64, f64),
     /// What makes spreads honest.
@@ -220,7 +222,7 @@ impl Neck {
         }
         let size = (film.width() as f64, film.height() as f64);
         let (expected, disputed) = ([None; LANDMARKS], [false; LANDMARKS]);
-        Self { landmarks, expected, alike: 0.0, disputed, size, calibration }
+        Self { landmarks, expected, prior: None, disputed, size, calibration }
     }
 
     fn keypoints(&self) -> Keypoints {
@@ -282,13 +284,13 @@ impl Neck {
     }
 
     /// Takes in where the locator expects C2 and C7.
-    fn expect(&mut self, located: &[(LandmarkId, Landmark)], alike: f64) {
-        self.alike = alike;
-        for (id, expected) in located {
+    fn expect(&mut self, located: Located) {
+        for (id, expected) in located.landmarks {
             if let Some(slot) = id.index().and_then(|i| self.expected.get_mut(i)) {
-                *slot = Some(*expected);
+                *slot = Some(expected);
             }
         }
+        self.prior = Some(located.c7);
     }
 
     /// The landmarks with honest spreads.
@@ -299,21 +301,19 @@ impl Neck {
     /// The same, a C7 that the film hardly shows steadied by where the locator expects it; what was not found stays so.
     fn steadied(&self) -> [Option<Landmark>; LANDMARKS] {
         let mut landmarks = self.honest();
-        let at =
-            |of: &[Option<Landmark>; LANDMARKS], id: LandmarkId| id.index().and_then(|i| of.get(i).copied().flatten());
-        let (ids, known): (Vec<LandmarkId>, Vec<_>) = marks(Vertebra::C7)
-            .into_iter()
-            .filter_map(|id| Some((id, (at(&landmarks, id)?, at(&self.expected, id)?))))
-            .unzip();
-        let corners: Vec<f64> = known.iter().take(4).map(|(found, _)| found.covariance.sigma()).collect();
-        let mean = corners.iter().sum::<f64>() / corners.len().max(1) as f64;
-        let Some(level) = self.column().level().filter(|level| mean > HARDLY_SHOWN * level) else { return landmarks };
-        let Some(steady) = steadied(&known, self.alike) else { return landmarks };
-        tracing::debug!(spread = mean / level, "C7 steadied by the locator");
-        for (id, landmark) in ids.into_iter().zip(steady) {
-            if let Some(slot) = id.index().and_then(|i| landmarks.get_mut(i)) {
-                let covariance = landmark.covariance.widened(self.calibration.steadied);
-                *slot = Some(Landmark { covariance, ..landmark });
+        let at = |id: LandmarkId| id.index().and_then(|i| landmarks.get(i).copied().flatten());
+        let found: Vec<_> = marks(Vertebra::C7).into_iter().filter_map(|id| Some((id, at(id)?))).collect();
+        let corners = found.iter().filter(|(id, _)| matches!(id, LandmarkId::Corner(..)));
+        let widest = corners.map(|(_, corner)| corner.covariance.sigma()).fold(0.0, f64::max);
+        let Some(level) = self.column().level().filter(|level| widest > HARDLY_SHOWN * level) else { return landmarks };
+        let Some(steady) = self.prior.as_ref().and_then(|prior| steadied(&found, prior)) else { return landmarks };
+        tracing::debug!(spread = widest / level, "C7 steadied by the locator");
+        for (id, landmark) in steady {
+            if let Some(Some(found)) = id.index().and_then(|i| landmarks.get_mut(i)) {
+                let widened = landmark.covariance.widened(self.calibration.steadied);
+                let known_better = widened.sigma() < found.covariance.sigma();
+                let covariance = if known_better { widened } else { found.covariance };
+                *found = Landmark { covariance, ..landmark };
             }
         }
         landmarks

@@ -6,12 +6,14 @@
 
 use crate::domain::anatomy::{Corner, Keypoints, Landmark, LandmarkId, Stage, Vertebra};
 use crate::domain::geometry::{Covariance, PointPx};
+use crate::domain::matrix::Symmetric;
 use crate::inference::engine::{Engine, Facts, Tensor};
 use crate::inference::manifest::LocatorModel;
 
 use super::DetectError;
 use super::column::{Column, level, unit};
 use super::global::landmark_name;
+use super::merge::Prior;
 
 /// The levels it starts from; C7 is what it must not need.
 const GIVEN: [Vertebra; 5] = [Vertebra::C2, Vertebra::C3, Vertebra::C4, Vertebra::C5, Vertebra::C6];
@@ -74,6 +76,14 @@ impl Frame {
     }
 }
 
+/// What the locator says of a film.
+pub(super) struct Located {
+    /// Where C2's and C7's landmarks must lie, each with its own spread.
+    pub landmarks: Vec<(LandmarkId, Landmark)>,
+    /// The same of C7, with what its landmarks tell of each other.
+    pub c7: Prior,
+}
+
 /// The locator and its model.
 pub(super) struct Locator {
     engine: Box<dyn Engine>,
@@ -103,17 +113,12 @@ impl Locator {
         self.engine.facts()
     }
 
-    /// How alike the landmarks of one vertebra err.
-    pub(super) const fn correlation(&self) -> f64 {
-        self.model.correlation
-    }
-
-    /// Where the landmarks of its targets must lie; empty where too few levels were found.
+    /// Where the landmarks of its targets must lie; `None` where too few levels were found.
     ///
     /// # Errors
     /// [`DetectError::Engine`] where the model fails or gives numbers that are not finite.
-    pub(super) fn locate(&mut self, keypoints: &Keypoints) -> Result<Vec<(LandmarkId, Landmark)>, DetectError> {
-        let Some(frame) = Frame::of(keypoints) else { return Ok(Vec::new()) };
+    pub(super) fn locate(&mut self, keypoints: &Keypoints) -> Result<Option<Located>, DetectError> {
+        let Some(frame) = Frame::of(keypoints) else { return Ok(None) };
         let features = frame.features(keypoints);
         let input = Tensor::new(self.model.model.signature.input.shape.clone(), features)
             .ok_or_else(|| DetectError::Mismatch("the locator takes another number of corners".into()))?;
@@ -134,7 +139,25 @@ impl Locator {
                 },
             ))
         };
-        Ok(self.targets.iter().zip(numbers.chunks_exact(3)).filter_map(place).collect())
+        let landmarks: Vec<_> = self.targets.iter().zip(numbers.chunks_exact(3)).filter_map(place).collect();
+        let c7 = self.prior(frame, &landmarks);
+        Ok(Some(Located { landmarks, c7 }))
+    }
+
+    /// C7 among `landmarks`, with the covariance of all its coordinates on the film.
+    fn prior(&self, frame: Frame, landmarks: &[(LandmarkId, Landmark)]) -> Prior {
+        let c7: Vec<(LandmarkId, Landmark)> =
+            landmarks.iter().filter(|(id, _)| id.vertebra() == Vertebra::C7).copied().collect();
+        let axes = [[frame.backward.x, frame.down.x], [frame.backward.y, frame.down.y]];
+        let turn = |film: usize, along: usize| axes.get(film).and_then(|row| row.get(along)).copied().unwrap_or(0.0);
+        let sigma = |n: usize| c7.get(n).map_or(0.0, |(_, landmark)| landmark.covariance.sigma());
+        let covariance = Symmetric::from_fn(2 * c7.len(), |i, j| {
+            let (one, two) = (i / 2, j / 2);
+            let term =
+                |(a, b)| turn(i % 2, a) * self.model.c7_correlation.at(2 * one + a, 2 * two + b) * turn(j % 2, b);
+            sigma(one) * sigma(two) * [(0, 0), (0, 1), (1, 0), (1, 1)].map(term).iter().sum::<f64>()
+        });
+        Prior { places: c7.into_iter().map(|(id, landmark)| (id, landmark.position)).collect(), covariance }
     }
 }
 

@@ -5,16 +5,18 @@
 //! covariances are mixed with the weight that leaves the smallest spread. With spreads of like shape that is the better of the two;
 //! where one is sharp across an end-plate and the other along it, each gives what it knows.
 //!
-//! What the locator reckons is different: it saw no film, so its errors are its own, and its landmarks of one vertebra err alike.
-//! [`steadied`] takes it as what was known before the film was looked at (Bayes).
+//! What the locator reckons is different: it saw no film, so its errors are its own, and its landmarks of one vertebra err together: where
+//! the upper end-plate is seen, it tells how the lower one must be tilted. [`steadied`] takes it as what was known before the film was
+//! looked at (Bayes).
 //!
 //! Estimates further apart than their spreads allow are not mixed at all: the one that is kept is widened until the other is
 //! no surprise. The landmark is **disputed** where they are too far apart whatever the direction: a heatmap that is narrow across an
 //! edge claims more there than it knows. On 120 held-out phantoms 4 % of the corners were too far apart along the narrow axis of a
 //! spread, and none of those was more than 2 mm off; 0.3 % were too far apart for the size of the spreads.
 
-use crate::domain::anatomy::Landmark;
+use crate::domain::anatomy::{Landmark, LandmarkId};
 use crate::domain::geometry::{Covariance, PointPx};
+use crate::domain::matrix::Symmetric;
 
 /// The squared distance, in units of the joint spread, that one pair of honest estimates in a thousand exceeds (χ² with 2
 /// degrees of freedom).
@@ -50,69 +52,48 @@ pub(super) fn merge(first: Landmark, second: Landmark) -> Merged {
     Merged { landmark: best.map_or(second, |(_, _, landmark)| landmark), disputed: false }
 }
 
-/// A landmark that was found, and what was known of its place before.
-pub(super) type Known = (Landmark, Landmark);
+/// Where the landmarks of a vertebra must lie before the film is looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Prior {
+    /// Each with its expected place.
+    pub places: Vec<(LandmarkId, PointPx)>,
+    /// Of x and y of each place in turn, in square pixels: a body is rather misplaced and tilted than misshapen.
+    pub covariance: Symmetric,
+}
 
-/// The found landmarks of one vertebra, each steadied by what the locator reckons, whose errors along each axis have the correlation
-/// `alike` among each other; `None` where the two contradict each other.
+/// The found landmarks of one vertebra, each steadied by all that is known of it; `None` where the two contradict each other.
 ///
-/// With the prior covariance P = D + ρssᵀ (D diagonal, s the spreads, ρ = `alike`) and the found variances R the posterior is
-/// z − R(P + R)⁻¹(z − m). A diagonal plus one outer product has an inverse in closed form (Sherman & Morrison 1950).
-pub(super) fn steadied(known: &[Known], alike: f64) -> Option<Vec<Landmark>> {
-    let axis = |of: fn(PointPx) -> f64, variance: fn(Covariance) -> f64| {
-        let one = |(found, reckoned): &Known| Reckoned {
-            apart: of(found.position) - of(reckoned.position),
-            found: variance(found.covariance),
-            prior: variance(reckoned.covariance),
-        };
-        posterior(&known.iter().map(one).collect::<Vec<_>>(), alike)
-    };
-    let (x, y) = (axis(|p| p.x, |c| c.xx)?, axis(|p| p.y, |c| c.yy)?);
-    let surprise = (x.surprise + y.surprise) / (2 * known.len()).max(1) as f64;
-    (surprise <= DISPUTED / 2.0).then(|| {
-        let moves = x.moves.iter().zip(&y.moves);
-        let mut steady = Vec::with_capacity(known.len());
-        for ((found, _), (&(dx, xx), &(dy, yy))) in known.iter().zip(moves) {
-            let c = found.covariance;
-            let narrowed = ((xx / c.xx) * (yy / c.yy)).sqrt();
-            steady.push(Landmark {
-                position: PointPx::new(found.position.x + dx, found.position.y + dy),
-                covariance: Covariance { xx, xy: c.xy * narrowed, yy },
-                ..*found
-            });
-        }
-        steady
-    })
-}
-
-/// One coordinate of one landmark: found minus reckoned, and the two variances.
-struct Reckoned {
-    apart: f64,
-    found: f64,
-    prior: f64,
-}
-
-struct Posterior {
-    /// How far each coordinate moves from where it was found, and its variance then.
-    moves: Vec<(f64, f64)>,
-    /// (z − m)ᵀ (P + R)⁻¹ (z − m).
-    surprise: f64,
-}
-
-fn posterior(known: &[Reckoned], alike: f64) -> Option<Posterior> {
-    let own = |k: &Reckoned| (1.0 - alike) * k.prior + k.found;
-    if !known.iter().all(|k| k.found > 0.0 && k.prior > 0.0 && own(k).is_finite()) {
-        return None;
-    }
-    let total = |f: &dyn Fn(&Reckoned) -> f64| known.iter().map(f).sum::<f64>();
-    let shared = alike / (1.0 + alike * total(&|k| k.prior / own(k)));
-    let pull = shared * total(&|k| k.prior.sqrt() * k.apart / own(k));
-    let weighed = |k: &Reckoned| (k.apart - k.prior.sqrt() * pull) / own(k);
-    let moves = known.iter().map(|k| {
-        let inverse = 1.0 / own(k) - shared * k.prior / (own(k) * own(k));
-        (-k.found * weighed(k), k.found - k.found * k.found * inverse)
+/// With the prior covariance P, the prior mean m and found places z of covariance R, found independently of each other, the posterior is
+/// z − R(P + R)⁻¹(z − m), its covariance R − R(P + R)⁻¹R.
+pub(super) fn steadied(found: &[(LandmarkId, Landmark)], prior: &Prior) -> Option<Vec<(LandmarkId, Landmark)>> {
+    let place = |id: LandmarkId| prior.places.iter().position(|(known, _)| *known == id);
+    let known: Vec<(usize, LandmarkId, Landmark)> =
+        found.iter().filter_map(|(id, landmark)| Some((place(*id)?, *id, *landmark))).collect();
+    let apart: Vec<f64> = known
+        .iter()
+        .filter_map(|(at, _, landmark)| Some(landmark.position.from(prior.places.get(*at)?.1)))
+        .flat_map(|apart| [apart.x, apart.y])
+        .collect();
+    let joint = Symmetric::from_fn(apart.len(), |i, j| {
+        let (Some((one, _, landmark)), Some((two, _, _))) = (known.get(i / 2), known.get(j / 2)) else { return 0.0 };
+        let own = if one == two { entry(landmark.covariance, i % 2, j % 2) } else { 0.0 };
+        own + prior.covariance.at(2 * one + i % 2, 2 * two + j % 2)
     });
-    Some(Posterior { moves: moves.collect(), surprise: total(&|k| k.apart * weighed(k)) })
+    let spread =
+        |(_, _, landmark): &(usize, LandmarkId, Landmark)| landmark.covariance.xx > 0.0 && landmark.covariance.yy > 0.0;
+    let inverse = joint.inverse().filter(|_| !known.is_empty() && known.iter().all(spread))?;
+    let weighed = inverse.times(&apart);
+    let surprise = apart.iter().zip(&weighed).map(|(a, w)| a * w).sum::<f64>() / known.len() as f64;
+    let steady = |(n, ((_, id, landmark), pull)): (usize, (&(usize, LandmarkId, Landmark), &[f64]))| {
+        let &[x, y] = pull else { return (*id, *landmark) };
+        let found = landmark.covariance;
+        let moved = apply(found, PointPx::new(x, y));
+        let at = |i, j| inverse.at(2 * n + i, 2 * n + j);
+        let gained = within(found, Covariance { xx: at(0, 0), xy: at(0, 1), yy: at(1, 1) });
+        let covariance = add(found, scaled(gained, -1.0));
+        (*id, Landmark { position: landmark.position.from(moved), covariance, ..*landmark })
+    };
+    (surprise <= DISPUTED).then(|| known.iter().zip(weighed.chunks_exact(2)).enumerate().map(steady).collect())
 }
 
 /// Covariance intersection with the weight `w` of the second.
@@ -150,6 +131,21 @@ fn inverse(c: Covariance) -> Option<Covariance> {
     })
 }
 
+fn entry(c: Covariance, i: usize, j: usize) -> f64 {
+    match (i, j) {
+        (0, 0) => c.xx,
+        (1, 1) => c.yy,
+        _ => c.xy,
+    }
+}
+
+/// R W R.
+fn within(r: Covariance, w: Covariance) -> Covariance {
+    let (x, y) = (apply(w, PointPx::new(r.xx, r.xy)), apply(w, PointPx::new(r.xy, r.yy)));
+    let (x, y) = (apply(r, x), apply(r, y));
+    Covariance { xx: x.x, xy: x.y, yy: y.y }
+}
+
 /// vᵀ C⁻¹ v.
 fn squared(v: PointPx, c: Covariance) -> Option<f64> {
     let p = apply(inverse(c)?, v);
@@ -161,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::anatomy::Stage;
+    use crate::domain::anatomy::{Corner, Stage, Vertebra};
 
     fn landmark(x: f64, y: f64, covariance: Covariance, stage: Stage) -> Landmark {
         Landmark { position: PointPx::new(x, y), covariance, confidence: 0.9, stage }
@@ -227,6 +223,23 @@ mod tests {
         corners.into_iter().zip(errors).map(at).collect()
     }
 
+    fn ids() -> [LandmarkId; 4] {
+        Corner::ALL.map(|corner| LandmarkId::Corner(Vertebra::C7, corner))
+    }
+
+    /// A body at (100, 100) tilted by 0.1, known to `sigma`, whose coordinates err as alike as told.
+    fn prior(sigma: f64, alike: impl Fn(usize, usize) -> f64) -> Prior {
+        let places =
+            ids().into_iter().zip(quad(100.0, 100.0, 0.1, [0.0; 4], sigma).iter().map(|l| l.position)).collect();
+        let covariance = Symmetric::from_fn(8, |i, j| sigma * sigma * if i == j { 1.0 } else { alike(i, j) });
+        Prior { places, covariance }
+    }
+
+    fn steady(found: &[Landmark], prior: &Prior) -> Option<Vec<Landmark>> {
+        let found: Vec<_> = ids().into_iter().zip(found.iter().copied()).collect();
+        Some(steadied(&found, prior)?.into_iter().map(|(_, landmark)| landmark).collect())
+    }
+
     fn tilt(body: &[Landmark]) -> f64 {
         let v = body[2].position.from(body[0].position);
         v.y.atan2(v.x)
@@ -235,9 +248,7 @@ mod tests {
     #[test]
     fn a_hardly_seen_body_takes_its_place_from_the_film_and_its_tilt_from_the_column() {
         let found = quad(103.0, 102.0, 0.0, [2.5, 0.0, -2.5, 0.0], 3.0);
-        let reckoned = quad(100.0, 100.0, 0.1, [0.0; 4], 3.0);
-        let known: Vec<Known> = found.iter().copied().zip(reckoned.iter().copied()).collect();
-        let steady = steadied(&known, 0.95).unwrap();
+        let steady = steady(&found, &prior(3.0, |i, j| if i % 2 == j % 2 { 0.95 } else { 0.0 })).unwrap();
         let centre = |b: &[Landmark]| b.iter().map(|l| l.position.x).sum::<f64>() / 4.0;
         assert!((tilt(&found) + 0.245).abs() < 0.01 && (tilt(&steady) - 0.1).abs() < 0.03, "{}", tilt(&steady));
         assert!((101.5..103.0).contains(&centre(&steady)), "{}", centre(&steady));
@@ -245,25 +256,45 @@ mod tests {
     }
 
     #[test]
+    fn where_the_upper_end_plate_is_seen_the_lower_one_is_tilted_like_it() {
+        // A body that is turned errs in front one way and behind the other: antero- with antero-, postero- with postero-.
+        let turned = |i: usize, j: usize| if i / 4 == j / 4 && i % 2 == j % 2 { 0.9 } else { 0.0 };
+        let mut found = quad(100.0, 100.0, 0.3, [0.0; 4], 0.2);
+        for lower in [1, 3] {
+            found[lower] =
+                Landmark { covariance: Covariance::isotropic(30.0), ..quad(100.0, 100.0, 0.0, [0.0; 4], 1.0)[lower] };
+        }
+        let steady = steady(&found, &prior(3.0, turned)).unwrap();
+        let lower = steady[3].position.from(steady[1].position);
+        assert!((tilt(&steady) - 0.3).abs() < 0.01, "what is seen stays: {}", tilt(&steady));
+        assert!((0.2..0.35).contains(&lower.y.atan2(lower.x)), "{lower:?}");
+    }
+
+    #[test]
     fn a_clearly_seen_body_stays_where_it_is_and_a_contradiction_changes_nothing() {
-        let reckoned = quad(100.0, 100.0, 0.1, [0.0; 4], 3.0);
-        let know = |found: Vec<Landmark>| found.into_iter().zip(reckoned.clone()).collect::<Vec<Known>>();
-        let clear = know(quad(103.0, 102.0, 0.0, [0.0; 4], 0.1));
-        for (steady, (found, _)) in steadied(&clear, 0.8).unwrap().iter().zip(&clear) {
+        let prior = prior(3.0, |i, j| if i % 2 == j % 2 { 0.8 } else { 0.0 });
+        let clear = quad(103.0, 102.0, 0.0, [0.0; 4], 0.1);
+        for (steady, found) in steady(&clear, &prior).unwrap().iter().zip(&clear) {
             assert!(steady.position.distance(found.position) < 0.05);
         }
-        assert!(steadied(&know(quad(140.0, 100.0, 0.0, [0.0; 4], 1.0)), 0.8).is_none());
-        let none = know(quad(100.0, 100.0, 0.0, [0.0; 4], 0.0));
-        assert!(steadied(&none, 0.8).is_none(), "a spread that is none is no spread");
+        assert!(steady(&quad(140.0, 100.0, 0.0, [0.0; 4], 1.0), &prior).is_none());
+        assert!(
+            steady(&quad(100.0, 100.0, 0.0, [0.0; 4], 0.0), &prior).is_none(),
+            "a spread that is none is no spread"
+        );
     }
 
     #[test]
     fn without_correlation_it_is_the_mean_weighed_by_inverse_variances() {
-        let known = [Reckoned { apart: 4.0, found: 1.0, prior: 3.0 }, Reckoned { apart: -2.0, found: 2.0, prior: 2.0 }];
-        let p = posterior(&known, 0.0).unwrap();
-        assert!((p.moves[0].0 + 1.0).abs() < 1e-12 && (p.moves[0].1 - 0.75).abs() < 1e-12);
-        assert!((p.moves[1].0 - 1.0).abs() < 1e-12 && (p.moves[1].1 - 1.0).abs() < 1e-12);
-        assert!((p.surprise - 5.0).abs() < 1e-12);
+        let id = LandmarkId::Corner(Vertebra::C7, Corner::ALL[0]);
+        let found = landmark(4.0, -2.0, Covariance { xx: 1.0, xy: 0.0, yy: 2.0 }, Stage::Refined);
+        let covariance = Symmetric::from_fn(2, |i, j| [[3.0, 0.0], [0.0, 2.0]][i][j]);
+        let prior = Prior { places: vec![(id, PointPx::new(0.0, 0.0))], covariance };
+        let [(_, steady)] = steadied(&[(id, found)], &prior).unwrap()[..] else { panic!("one landmark") };
+        assert!((steady.position.x - 3.0).abs() < 1e-12 && (steady.position.y + 1.0).abs() < 1e-12);
+        assert!((steady.covariance.xx - 0.75).abs() < 1e-12 && (steady.covariance.yy - 1.0).abs() < 1e-12);
+        let elsewhere = LandmarkId::Corner(Vertebra::C6, Corner::ALL[0]);
+        assert!(steadied(&[(elsewhere, found)], &prior).is_none(), "nothing is known of it");
     }
 
     fn spread() -> impl Strategy<Value = Covariance> {

@@ -13,6 +13,7 @@ pub mod detection;
 pub mod fault;
 pub mod field;
 pub mod geometry;
+pub mod matrix;
 pub mod measurement;
 pub mod radiograph;
 pub mod report;

@@ -46,6 +46,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::domain::matrix::Symmetric;
     use crate::inference::manifest::{LocatorModel, Model, PatchFrame, RefinerModel};
 
     fn installed() -> Manifest {
@@ -87,7 +88,7 @@ mod tests {
             output: "places".into(),
             landmarks: vec![],
             sigma_factor: 1.0,
-            correlation: 0.8,
+            c7_correlation: Symmetric::from_fn(0, |_, _| 0.0),
         };
         let whole = Manifest { refiner_c7: Some(refiner("refiner_c7")), locator: Some(locator), ..bodies };
         let rows = ["first look only", "global model only", "C3–C6 refined only", "specialists, no locator", WHOLE];

@@ -8,6 +8,7 @@
 use sagitta::detect::Detector;
 use sagitta::domain::anatomy::{Facing, LandmarkId};
 use sagitta::domain::geometry::PointPx;
+use sagitta::domain::matrix::Symmetric;
 use sagitta::domain::radiograph::GrayImage;
 use sagitta::inference::engine::{Engine, EngineError, Facts, Outputs, Signature, Tensor, TensorSpec};
 use sagitta::inference::manifest::{
@@ -334,8 +335,13 @@ impl Straight {
         let model = Model { role: "locator", signature, ..model().model };
         let facts =
             Facts { role: "locator".into(), provider: "fake".into(), precision: "fp32".into(), sha256: "2".repeat(64) };
+        // Along each axis alike, the axes apart.
+        let c7_correlation = Symmetric::from_fn(2 * landmarks.len(), |i, j| match (i == j, i % 2 == j % 2) {
+            (true, _) => 1.0,
+            (false, alike) => 0.8 * f64::from(u8::from(alike)),
+        });
         Box::new(Self {
-            model: LocatorModel { model, output: "places".into(), landmarks, sigma_factor: 1.0, correlation: 0.8 },
+            model: LocatorModel { model, output: "places".into(), landmarks, sigma_factor: 1.0, c7_correlation },
             facts,
         })
     }

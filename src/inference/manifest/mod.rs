@@ -15,6 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::engine::Signature;
+use crate::domain::matrix::Symmetric;
 use crate::domain::measurement::Calibration as Intervals;
 use raw::{Problem, RawManifest};
 
@@ -167,8 +168,9 @@ pub struct LocatorModel {
     pub landmarks: Vec<String>,
     /// Calibration of the spread: fitted on held-out phantoms.
     pub sigma_factor: f64,
-    /// How alike the landmarks of one vertebra err along each axis, 0…1: it is rather misplaced than misshapen.
-    pub correlation: f64,
+    /// The correlations of C7's coordinates, of each of its landmarks in turn backwards and downwards in the frame of the column: C7 is
+    /// rather misplaced and tilted than misshapen.
+    pub c7_correlation: Symmetric,
 }
 
 /// Grey values are stretched so that two quantiles of the film become two numbers, and clipped there.

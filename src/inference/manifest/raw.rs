@@ -9,6 +9,7 @@ use super::{
     Calibration, Decoder, DetectorModel, Heatmaps, LocatorModel, MOST_LOOKS, Manifest, Model, Normalisation,
     PatchFrame, Quality, RefinerModel, SecondPass,
 };
+use crate::domain::matrix::Symmetric;
 use crate::domain::measurement::{Calibration as Intervals, Quantity};
 use crate::inference::engine::{Signature, TensorSpec};
 
@@ -100,7 +101,7 @@ struct RawLocator {
     output: String,
     landmarks: Vec<String>,
     sigma_factor: f64,
-    correlation: f64,
+    c7_correlation: Vec<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -297,16 +298,31 @@ impl RawLocator {
         unique(&self.landmarks, "landmarks")?;
         let sane = (0.01..=100.0).contains(&self.sigma_factor);
         require(sane, "sigma_factor", "must lie in 0.01…100")?;
-        require((0.0..1.0).contains(&self.correlation), "correlation", "must lie in 0…1, 1 excluded")?;
+        let c7 = self.landmarks.iter().filter(|name| name.starts_with("C7.")).count();
+        let c7_correlation =
+            correlation(&self.c7_correlation).filter(|matrix| matrix.size() == 2 * c7).ok_or_else(|| {
+                let problem = format!(
+                    "must be a positive definite matrix of {0} by {0}, symmetric, with ones on its diagonal",
+                    2 * c7
+                );
+                ("c7_correlation".to_owned(), problem)
+            })?;
         let Self { file, sha256, licence, trained_on, .. } = self;
         Ok(LocatorModel {
             model: Card { role, file, sha256, licence, trained_on }.validate(folder, self.input, self.outputs)?,
             output: self.output,
             landmarks: self.landmarks,
             sigma_factor: self.sigma_factor,
-            correlation: self.correlation,
+            c7_correlation,
         })
     }
+}
+
+/// A matrix of correlations; `None` where these rows are none.
+fn correlation(rows: &[Vec<f64>]) -> Option<Symmetric> {
+    let matrix = Symmetric::of_rows(rows)?;
+    let ones = (0..matrix.size()).all(|i| (matrix.at(i, i) - 1.0).abs() < 1e-9);
+    (ones && matrix.inverse().is_some()).then_some(matrix)
 }
 
 fn unique(landmarks: &[String], key: &str) -> Result<(), Problem> {
