@@ -7,6 +7,7 @@ teaches nothing; what lies outside the picture teaches "absent".
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -82,10 +83,12 @@ def pack(folders: list[Path], out: Path, longest: int = LONGEST) -> None:
 
     A film whose long side has more than `longest` pixels is reduced to that.
     """
-    index = list(np.load(out.with_suffix(".npy"), allow_pickle=True)) if out.with_suffix(".npy").exists() else []
-    known = {film.name for film in index}
     out.parent.mkdir(parents=True, exist_ok=True)
     with open(out.with_suffix(".u16"), "ab") as store:
+        fcntl.flock(store, fcntl.LOCK_EX)  # two trainings may share their packs
+        store.seek(0, os.SEEK_END)
+        index = list(np.load(out.with_suffix(".npy"), allow_pickle=True)) if out.with_suffix(".npy").exists() else []
+        known = {film.name for film in index}
         for image_path, truth_path in (pair for folder in folders for pair in find(folder)):
             if str(image_path) in known:
                 continue
@@ -110,11 +113,12 @@ def pack(folders: list[Path], out: Path, longest: int = LONGEST) -> None:
                 )
             )
             image.tofile(store)
-    holder = np.empty(len(index), object)
-    holder[:] = index
-    part = out.with_suffix(".part.npy")
-    np.save(part, holder, allow_pickle=True)
-    os.replace(part, out.with_suffix(".npy"))  # a reader sees the old index or the new one
+        store.flush()
+        holder = np.empty(len(index), object)
+        holder[:] = index
+        part = out.with_suffix(".part.npy")
+        np.save(part, holder, allow_pickle=True)
+        os.replace(part, out.with_suffix(".npy"))  # a reader sees the old index or the new one
 
 
 class Store:

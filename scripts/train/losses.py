@@ -58,10 +58,11 @@ def dsnt(logits, lse):
     return torch.stack([x, y], -1)
 
 
-def measurement_loss(found, truth, state, pitch, vectors=VECTORS):
+def measurement_loss(found, truth, state, pitch, vectors=VECTORS, beta=0.1):
     """The error of every vector a measurement is made of: its direction (angles) and its length (distances).
 
-    Mean over the pairs whose two ends are on the picture; lengths in units of the film's level height.
+    Mean over the pairs whose two ends are on the picture; lengths in units of the film's level height. Errors below `beta` (radians,
+    level heights) count by their square, larger ones as they are.
     """
     a, b = vectors[:, 0], vectors[:, 1]
     use = ((state[:, a] > 0.5) & (state[:, b] > 0.5)).float()
@@ -70,8 +71,8 @@ def measurement_loss(found, truth, state, pitch, vectors=VECTORS):
     angle = torch.atan2(u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0], (u * v).sum(-1))
     # A short disc height has no direction worth learning: weigh angles by length.
     long = (lv / pitch[:, None]).clamp(0, 1)
-    error = F.smooth_l1_loss(angle * long, torch.zeros_like(angle), beta=0.1, reduction="none")
-    error = error + F.smooth_l1_loss(lu / pitch[:, None], lv / pitch[:, None], beta=0.1, reduction="none")
+    error = F.smooth_l1_loss(angle * long, torch.zeros_like(angle), beta=beta, reduction="none")
+    error = error + F.smooth_l1_loss(lu / pitch[:, None], lv / pitch[:, None], beta=beta, reduction="none")
     return (error * use).sum() / use.sum().clamp_min(1)
 
 
@@ -105,6 +106,7 @@ def total(outputs, batch, measure_weight):
 
 
 # One body's own vectors: its end-plates, its walls, and from the posterior wall to the spinolaminar line.
+OWN_BETA = 0.02  # 1.1°: what is to be learnt here are degrees, not which body it is
 OWN_VECTORS = torch.tensor([(2, 0), (3, 1), (3, 2), (1, 0), (2, 4), (3, 5)])
 
 
@@ -123,7 +125,7 @@ def refined(outputs, batch, measure_weight, absent):
     pitch = batch["pitch"] / stride
     off = ((found - fine_points).abs().sum(-1) / pitch[:, None]).clamp_max(2)
     coordinate = (off * here).sum() / here.sum().clamp_min(1)
-    measured = measurement_loss(found, fine_points, state * (weight > 0.5), pitch, OWN_VECTORS)
+    measured = measurement_loss(found, fine_points, state * (weight > 0.5), pitch, OWN_VECTORS, OWN_BETA)
     loss = fine + 0.3 * low + 2.0 * coordinate + measure_weight * measured
     parts = dict(fine=fine, low=low, coord=coordinate, measure=measured)
     return loss, {name: float(value.detach()) for name, value in parts.items()}

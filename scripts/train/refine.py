@@ -49,8 +49,13 @@ def draw(batch, path: Path, rows: int = 4, columns: int = 8) -> None:
     cv2.imwrite(str(path), np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)]))
 
 
+def angle(u: np.ndarray, v: np.ndarray) -> float:
+    """Between two vectors, in degrees, 0…180."""
+    return abs(float(np.degrees(np.arctan2(u[0] * v[1] - u[1] * v[0], u @ v))))
+
+
 def validate(net, packs: list[Path], role: str, limit: int = 120) -> dict:
-    """On held-out films, misplaced as in training: errors in mm and in patch pixels, how honest the spreads are, absence."""
+    """On held-out films, misplaced as in training: errors in mm, those of the end-plates in degrees, absence."""
     rng, batch = np.random.default_rng(7), []
     for pack in packs:
         store = films.Store(pack)
@@ -67,17 +72,21 @@ def validate(net, packs: list[Path], role: str, limit: int = 120) -> dict:
     lse = torch.logaddexp(torch.logsumexp(flat, 2), torch.tensor(REFINER_ABSENT_LOGIT))
     absent = torch.exp(REFINER_ABSENT_LOGIT - lse).numpy()
     scale = patches.SIDE / heat.shape[-1]
-    seen, hidden, gone, here = [], [], [], []
+    seen, hidden, gone, here, slopes, guessed = [], [], [], [], [], []
     for b, maps, away in zip(batch, heat, absent):
-        off = np.linalg.norm(local_mode(maps, 5) * scale - b["points"], axis=1) * float(b["mm"])
+        found = local_mode(maps, 5) * scale
+        off = np.linalg.norm(found - b["points"], axis=1) * float(b["mm"])
         corner = np.arange(patches.MARKS) < 4
         seen += list(off[(b["state"] > 0.5) & b["visible"] & corner])
         hidden += list(off[(b["state"] > 0.5) & ~b["visible"] & corner])
+        for back, front in ((2, 0), (3, 1)):  # the end-plates
+            if (b["state"][[back, front]] > 0.5).all():
+                (slopes if b["visible"][[back, front]].all() else guessed).append(angle(found[front] - found[back], b["points"][front] - b["points"][back]))
         (here if (b["state"] > 0.5).any() else gone).append(away[:4].mean())
     mean = lambda v: round(float(np.nanmean(v)), 3) if len(v) else None
     return dict(
         patches=len(batch), visible_mm=mean(seen), visible_median=round(float(np.nanmedian(seen)), 3) if seen else None,
-        hidden_mm=mean(hidden), absent_told=mean(np.array(gone) > 0.5), absent_wrongly=mean(np.array(here) > 0.5),
+        hidden_mm=mean(hidden), visible_deg=mean(slopes), hidden_deg=mean(guessed), absent_told=mean(np.array(gone) > 0.5), absent_wrongly=mean(np.array(here) > 0.5),
     )
 
 
