@@ -120,10 +120,10 @@ impl Detector {
         self.thin_out(film, &mut neck)?;
         self.count_again(film, &mut neck)?;
         self.go_on(film, &mut neck)?;
-        if let Some(locator) = &mut self.locator {
-            if let Some(located) = locator.locate(&Keypoints::new(neck.honest()))? {
-                neck.expect(located);
-            }
+        if let Some(locator) = &mut self.locator
+            && let Some(located) = locator.locate(&Keypoints::new(neck.honest()))?
+        {
+            neck.expect(located);
         }
         let missing_c2 = neck.column().stance(Vertebra::C2).is_none();
         self.refine(film, &mut neck, |level| level == Vertebra::C7 || (missing_c2 && level == Vertebra::C2))?;

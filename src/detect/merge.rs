@@ -61,39 +61,46 @@ pub(super) struct Prior {
     pub covariance: Symmetric,
 }
 
+/// A landmark that was found and of which something was known before.
+struct Known {
+    id: LandmarkId,
+    found: Landmark,
+    /// Its number in [`Prior::places`].
+    place: usize,
+    /// Found minus expected.
+    apart: PointPx,
+}
+
 /// The found landmarks of one vertebra, each steadied by all that is known of it; `None` where the two contradict each other.
 ///
 /// With the prior covariance P, the prior mean m and found places z of covariance R, found independently of each other, the posterior is
 /// z − R(P + R)⁻¹(z − m), its covariance R − R(P + R)⁻¹R.
 pub(super) fn steadied(found: &[(LandmarkId, Landmark)], prior: &Prior) -> Option<Vec<(LandmarkId, Landmark)>> {
-    let place = |id: LandmarkId| prior.places.iter().position(|(known, _)| *known == id);
-    let known: Vec<(usize, LandmarkId, Landmark)> =
-        found.iter().filter_map(|(id, landmark)| Some((place(*id)?, *id, *landmark))).collect();
-    let apart: Vec<f64> = known
-        .iter()
-        .filter_map(|(at, _, landmark)| Some(landmark.position.from(prior.places.get(*at)?.1)))
-        .flat_map(|apart| [apart.x, apart.y])
-        .collect();
-    let joint = Symmetric::from_fn(apart.len(), |i, j| {
-        let (Some((one, _, landmark)), Some((two, _, _))) = (known.get(i / 2), known.get(j / 2)) else { return 0.0 };
-        let own = if one == two { entry(landmark.covariance, i % 2, j % 2) } else { 0.0 };
-        own + prior.covariance.at(2 * one + i % 2, 2 * two + j % 2)
+    let known = |&(id, found): &(LandmarkId, Landmark)| {
+        let (place, (_, expected)) = prior.places.iter().enumerate().find(|(_, (known, _))| *known == id)?;
+        Some(Known { id, found, place, apart: found.position.from(*expected) })
+    };
+    let known: Vec<Known> = found.iter().filter_map(known).collect();
+    let joint = Symmetric::from_fn(2 * known.len(), |i, j| {
+        let (Some(one), Some(two)) = (known.get(i / 2), known.get(j / 2)) else { return 0.0 };
+        let own = if i / 2 == j / 2 { entry(one.found.covariance, i % 2, j % 2) } else { 0.0 };
+        own + prior.covariance.at(2 * one.place + i % 2, 2 * two.place + j % 2)
     });
-    let spread =
-        |(_, _, landmark): &(usize, LandmarkId, Landmark)| landmark.covariance.xx > 0.0 && landmark.covariance.yy > 0.0;
-    let inverse = joint.inverse().filter(|_| !known.is_empty() && known.iter().all(spread))?;
+    let has_spread = |k: &Known| k.found.covariance.xx > 0.0 && k.found.covariance.yy > 0.0;
+    let inverse = joint.inverse().filter(|_| !known.is_empty() && known.iter().all(has_spread))?;
+    let apart: Vec<f64> = known.iter().flat_map(|k| [k.apart.x, k.apart.y]).collect();
     let weighed = inverse.times(&apart);
     let surprise = apart.iter().zip(&weighed).map(|(a, w)| a * w).sum::<f64>() / known.len() as f64;
-    let steady = |(n, ((_, id, landmark), pull)): (usize, (&(usize, LandmarkId, Landmark), &[f64]))| {
-        let &[x, y] = pull else { return (*id, *landmark) };
-        let found = landmark.covariance;
-        let moved = apply(found, PointPx::new(x, y));
+    let steady = |(n, k): (usize, &Known)| {
+        let found = k.found.covariance;
+        let weighed = |axis| weighed.get(2 * n + axis).copied().unwrap_or(0.0);
+        let moved = apply(found, PointPx::new(weighed(0), weighed(1)));
         let at = |i, j| inverse.at(2 * n + i, 2 * n + j);
         let gained = within(found, Covariance { xx: at(0, 0), xy: at(0, 1), yy: at(1, 1) });
         let covariance = add(found, scaled(gained, -1.0));
-        (*id, Landmark { position: landmark.position.from(moved), covariance, ..*landmark })
+        (k.id, Landmark { position: k.found.position.from(moved), covariance, ..k.found })
     };
-    (surprise <= DISPUTED).then(|| known.iter().zip(weighed.chunks_exact(2)).enumerate().map(steady).collect())
+    (surprise <= DISPUTED).then(|| known.iter().enumerate().map(steady).collect())
 }
 
 /// Covariance intersection with the weight `w` of the second.
