@@ -61,6 +61,22 @@ impl Frame {
         )
     }
 
+    /// The covariance on the film, x and y of each landmark in turn, of landmarks with these spreads (pixels) whose coordinates backwards and
+    /// downwards have these correlations.
+    fn covariance_on_film(self, correlation: &Symmetric, sigmas: &[f64]) -> Symmetric {
+        let (b, d) = (self.backward, self.down);
+        let axis = |film: usize| if film == 0 { [b.x, d.x] } else { [b.y, d.y] };
+        let sigma = |n: usize| sigmas.get(n).copied().unwrap_or(0.0);
+        Symmetric::from_fn(2 * sigmas.len(), |i, j| {
+            let (one, two) = (i / 2, j / 2);
+            let along = |(a, to_a): (usize, f64)| {
+                let across = axis(j % 2).into_iter().enumerate();
+                across.map(|(c, to_c)| to_a * correlation.at(2 * one + a, 2 * two + c) * to_c).sum::<f64>()
+            };
+            sigma(one) * sigma(two) * axis(i % 2).into_iter().enumerate().map(along).sum::<f64>()
+        })
+    }
+
     /// x, y and trust for each corner of C2–C6 that is known, three times 0 for each that is not. Trust is 1 for a sharp corner
     /// and 0.5 at a spread of [`HALF_TRUSTED`].
     fn features(self, keypoints: &Keypoints) -> Vec<f32> {
@@ -146,18 +162,10 @@ impl Locator {
 
     /// C7 among `landmarks`, with the covariance of all its coordinates on the film.
     fn prior(&self, frame: Frame, landmarks: &[(LandmarkId, Landmark)]) -> Prior {
-        let c7: Vec<(LandmarkId, Landmark)> =
-            landmarks.iter().filter(|(id, _)| id.vertebra() == Vertebra::C7).copied().collect();
-        let axes = [[frame.backward.x, frame.down.x], [frame.backward.y, frame.down.y]];
-        let turn = |film: usize, along: usize| axes.get(film).and_then(|row| row.get(along)).copied().unwrap_or(0.0);
-        let sigma = |n: usize| c7.get(n).map_or(0.0, |(_, landmark)| landmark.covariance.sigma());
-        let covariance = Symmetric::from_fn(2 * c7.len(), |i, j| {
-            let (one, two) = (i / 2, j / 2);
-            let term =
-                |(a, b)| turn(i % 2, a) * self.model.c7_correlation.at(2 * one + a, 2 * two + b) * turn(j % 2, b);
-            sigma(one) * sigma(two) * [(0, 0), (0, 1), (1, 0), (1, 1)].map(term).iter().sum::<f64>()
-        });
-        Prior { places: c7.into_iter().map(|(id, landmark)| (id, landmark.position)).collect(), covariance }
+        let c7 = || landmarks.iter().filter(|(id, _)| id.vertebra() == Vertebra::C7);
+        let sigmas: Vec<f64> = c7().map(|(_, landmark)| landmark.covariance.sigma()).collect();
+        let covariance = frame.covariance_on_film(&self.model.c7_correlation, &sigmas);
+        Prior { places: c7().map(|(id, landmark)| (*id, landmark.position)).collect(), covariance }
     }
 }
 
@@ -233,6 +241,35 @@ mod tests {
         let cut = column(&[Vertebra::C6, Vertebra::C7], |p| p);
         assert_eq!(features(&cut)[48..], [0.0; 12]);
         assert!(Frame::of(&column(&[Vertebra::C2, Vertebra::C3, Vertebra::C4], |p| p)).is_none());
+    }
+
+    /// What is sure backwards and unsure downwards on an upright film is so along whatever these are on another.
+    #[test]
+    fn how_the_landmarks_err_together_turns_with_the_film() {
+        let rows = [[1.0, 0.1, 0.8, 0.2], [0.1, 1.0, 0.3, 0.7], [0.8, 0.3, 1.0, 0.0], [0.2, 0.7, 0.0, 1.0]];
+        let correlation = Symmetric::from_fn(4, |i, j| rows[i][j]);
+        for (turn, mirror) in [(0.0, 1.0), (0.7, 1.0), (-2.0, -1.0)] {
+            let change = |p: PointPx| turned(PointPx::new(mirror * p.x, p.y), turn);
+            let plain = Frame::of(&column(&[], |p| p)).unwrap();
+            let frame = Frame::of(&column(&[], change)).unwrap();
+            // The same errors of two landmarks in the frame, told on the film: their squared lengths by the inverse covariance agree.
+            let errors = [PointPx::new(0.4, -1.0), PointPx::new(0.9, 0.3)];
+            let surprise = |frame: Frame, on_film: &dyn Fn(PointPx) -> PointPx| {
+                let v: Vec<f64> = errors.into_iter().map(on_film).flat_map(|p| [p.x, p.y]).collect();
+                let weighed = frame.covariance_on_film(&correlation, &[1.5, 2.0]).inverse().unwrap().times(&v);
+                v.iter().zip(weighed).map(|(a, b)| a * b).sum::<f64>()
+            };
+            assert!((surprise(plain, &|p| p) - surprise(frame, &change)).abs() < 1e-9, "{turn} {mirror}");
+        }
+        let upright = Frame {
+            origin: PointPx::default(),
+            backward: PointPx::new(0.0, 1.0),
+            down: PointPx::new(-1.0, 0.0),
+            level: 1.0,
+        };
+        let covariance = upright.covariance_on_film(&correlation, &[1.5, 2.0]);
+        // Backwards is down the film here, and down the column to the left.
+        assert!((covariance.at(1, 3) - 0.8 * 3.0).abs() < 1e-12 && (covariance.at(0, 3) + 0.3 * 3.0).abs() < 1e-12);
     }
 
     #[test]
