@@ -99,7 +99,9 @@ def network(role: str, side: int, kind: str) -> tuple[torch.nn.Module, torch.nn.
 
 
 def correlated(folder: Path) -> str:
-    """The manifest's line of how C7's landmarks err together, as `locate.py` left it beside its checkpoint."""
+    """The manifest's key of how C7's landmarks err together, as `locate.py` left it beside its checkpoint."""
+    if not (folder / CORRELATION).exists():
+        raise SystemExit(f"{folder / CORRELATION} is missing; nothing was written. Train on with locate.py: it is written with each checkpoint")
     rows = np.load(folder / CORRELATION)
     return "c7_correlation = [\n" + "".join(f"    [{', '.join(f'{v:.3f}' for v in row)}],\n" for row in rows) + "]\n"
 
@@ -135,6 +137,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="of the detector's input; the manifest must say the same")
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
+    correlation = correlated(args.checkpoint.parent) if args.role == "locator" else None
     holder, net, name, shape, outputs = network(args.role, args.side, saved.get("network", "unet"))
     weights = saved["average"]
     if args.keep and not saved.get("begun"):
@@ -169,8 +172,8 @@ def main() -> None:
     if count == 0 and args.role != "detector":
         text, count = text.rstrip() + "\n" + entry(args.role, digest), 1
         print(f"{manifest}: [{args.role}] was appended; calibrate its spreads")
-    if args.role == "locator":
-        text = re.sub(r"(?ms)^c7_correlation = \[(\]|.*?^\])\n", lambda _: correlated(args.checkpoint.parent), text)
+    if correlation:  # a manifest from before December 2026 has one number in its place
+        text = re.sub(r"(?ms)^(correlation = [^\n]*|c7_correlation = \[(\]|.*?^\]))\n", lambda _: correlation, text)
     if count != 1:
         raise SystemExit(f"{manifest}: no sha256 under [{args.role}] to bring up to date; set it to {digest}")
     manifest.write_text(text)

@@ -105,8 +105,8 @@ def total(outputs, batch, measure_weight):
     return loss, {name: float(value.detach()) for name, value in parts.items()}
 
 
-# One body's own vectors: its end-plates, its walls, and from the posterior wall to the spinolaminar line.
 OWN_BETA = 0.02  # 1.1°: what is to be learnt here are degrees, not which body it is
+# One body's own vectors: its end-plates, its walls, and from the posterior wall to the spinolaminar line.
 OWN_VECTORS = torch.tensor([(2, 0), (3, 1), (3, 2), (1, 0), (2, 4), (3, 5)])
 
 
