@@ -114,6 +114,8 @@ def pack(folders: list[Path], out: Path, longest: int = LONGEST) -> None:
             )
             image.tofile(store)
         store.flush()
+        if not index:
+            raise SystemExit(f"{', '.join(map(str, folders))}: no film with a truth file beside it; see docs/training.md, Your own films")
         holder = np.empty(len(index), object)
         holder[:] = index
         part = out.with_suffix(".part.npy")
