@@ -2,6 +2,7 @@
 """Fits a specialist's spreads on the films that were held out of its training, so that nine errors of ten lie inside.
 
     python3 scripts/train/calibrate.py WORK/body/checkpoint.pt --role refiner_body --packs WORK [--models models]
+    python3 scripts/train/calibrate.py WORK/c7/checkpoint.pt WORK/c7-again/checkpoint.pt --role refiner_c7 --packs WORK   # a committee
 
 The maps are read as `src/detect/heatmap.rs` reads them. On each axis of the patch (x along the end-plates, y across) the error of a
 sharp landmark should have the variance `spread of the map − drawn Gaussian + floor²`; the floor is fitted for each landmark and axis.
@@ -20,10 +21,10 @@ import torch
 
 import films
 import patches
-from export import REFINERS
+from export import REFINERS, reached, specialist
 from honest import spreads
 from losses import TARGET_SIGMA
-from network import REFINER_ABSENT_LOGIT, Refiner
+from network import REFINER_ABSENT_LOGIT
 
 WINDOW, WIDE = 5, 13  # radii in heatmap pixels: the manifest's window, and 0.6 of a level
 Z90 = 1.645
@@ -114,19 +115,18 @@ def fit(errors: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, list[tup
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, nargs="+", help="as for export.py")
     parser.add_argument("--role", choices=list(REFINERS), required=True)
     parser.add_argument("--packs", type=Path, required=True, help="the folder in which refine.py packed its films")
     parser.add_argument("--skip", action="append", default=[], help="name of a pack to leave out; may be repeated")
+    parser.add_argument("--keep", type=float, default=0.0, help="as for export.py")
     parser.add_argument("--each", type=int, default=2, help="patches of each vertebra")
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=0, help="unused")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    net = Refiner()
-    net.load_state_dict(torch.load(args.checkpoint, weights_only=True)["average"])
-    net.eval()
+    net = specialist([reached(checkpoint, args.keep) for checkpoint in args.checkpoint])
     packs = [p.with_suffix("") for p in sorted(args.packs.glob("pack-*.u16")) if p.stem.removeprefix("pack-") not in args.skip]
     errors, variances = collect(net, packs, args.role, args.each)
     marks = REFINERS[args.role][1]

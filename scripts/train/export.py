@@ -4,13 +4,14 @@
     python3 scripts/train/export.py WORK/checkpoint.pt [--models models]
     python3 scripts/train/export.py WORK/checkpoint.pt --keep 0.5       # half way back to the model that training started from
     python3 scripts/train/export.py WORK/body/checkpoint.pt --role refiner_body
+    python3 scripts/train/export.py WORK/c7/checkpoint.pt WORK/c7-again/checkpoint.pt --role refiner_c7   # a committee
     python3 scripts/train/export.py WORK/locator/checkpoint.pt --role locator
 
 The averaged weights are exported, batch normalisation folded into the convolutions, opset 17, static shapes. Weights are
 stored in 16 bits and cast back when the model is loaded: half the file, computed in 32 bits as before. The check runs
 both on the same inputs, noise and structure, and refuses to write if an answer differs by more than a thousandth of its range.
 With `--keep` the weights lie between those of `--start` and those reached: what was learnt on other films is forgotten less
-(Wortsman et al. 2022, *Robust fine-tuning*). A role that the manifest does not know yet is appended to it, with spreads that are still to be calibrated.
+(Wortsman et al. 2022, *Robust fine-tuning*). Several checkpoints of a specialist become one file that gives the mean of their logits. A role that the manifest does not know yet is appended to it, with spreads that are still to be calibrated.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from onnx import TensorProto, helper, numpy_helper
 import patches
 from losses import TARGET_SIGMA
 from locate import CORRELATION, NAMES
-from network import DETECTORS, LOCATED, REFINER_ABSENT_LOGIT, Locator, Refiner
+from network import DETECTORS, LOCATED, REFINER_ABSENT_LOGIT, Committee, Locator, Refiner
 
 REFINERS = {"refiner_c2": (["C2"], 4, 1), "refiner_body": (["C3", "C4", "C5", "C6"], 6, 4), "refiner_c7": (["C7"], 6, 1)}
 MARKS = ["antero_superior", "antero_inferior", "postero_superior", "postero_inferior", "spinolaminar_superior", "spinolaminar_inferior"]
@@ -39,7 +40,7 @@ TRAINED_ON = "synthetic films only (src/phantom and projected research meshes); 
 class Marks(torch.nn.Module):
     """A specialist with the maps of its first `count` marks only: C2 has no spinolaminar line of its own."""
 
-    def __init__(self, net: Refiner, count: int):
+    def __init__(self, net: Refiner | Committee, count: int):
         super().__init__()
         self.net, self.count = net, count
 
@@ -85,17 +86,37 @@ def halve(model: onnx.ModelProto) -> None:
         graph.node.insert(0, cast)
 
 
-def network(role: str, side: int, kind: str) -> tuple[torch.nn.Module, torch.nn.Module, str, list[int], list[str]]:
-    """(what the checkpoint holds, what is exported, name and shape of the input, names of the outputs)."""
-    if role == "detector":
-        net = DETECTORS[kind]()
-        return net, net, "image", [1, 1, side, side], ["heatmaps", "quality"]
+def reached(checkpoint: Path, keep: float) -> dict:
+    """The averaged weights, mixed with `keep` of those that training started from, and what else the checkpoint tells."""
+    saved = torch.load(checkpoint, weights_only=True)
+    if keep and not saved.get("begun"):
+        raise SystemExit(f"{checkpoint} does not know what it started from; --keep needs a training with --start")
+    if keep:
+        saved["average"] = {k: v.lerp(saved["begun"][k], keep) if v.dtype.is_floating_point else v for k, v in saved["average"].items()}
+    return saved
+
+
+def specialist(members: list[dict]) -> Refiner | Committee:
+    """The specialist of one checkpoint, or the committee of several."""
+    nets = []
+    for saved in members:
+        nets.append(Refiner())
+        nets[-1].load_state_dict(saved["average"])
+    return (nets[0] if len(nets) == 1 else Committee(nets)).eval()
+
+
+def network(role: str, side: int, members: list[dict]) -> tuple[torch.nn.Module, str, list[int], list[str]]:
+    """(what is exported, name and shape of its input, names of its outputs)."""
+    if role in REFINERS:
+        _, marks, batch = REFINERS[role]
+        net = Marks(specialist(members), marks).eval()
+        return net, "patch", [batch, 1, patches.SIDE, patches.SIDE], ["heatmaps"]
+    (saved,) = members
+    net = Locator() if role == "locator" else DETECTORS[saved.get("network", "unet")]()
+    net.load_state_dict(saved["average"])
     if role == "locator":
-        net = Locator()
-        return net, net, "levels", [1, 60], ["places"]
-    _, marks, batch = REFINERS[role]
-    net = Refiner()
-    return net, Marks(net, marks), "patch", [batch, 1, patches.SIDE, patches.SIDE], ["heatmaps"]
+        return net.eval(), "levels", [1, 60], ["places"]
+    return net.eval(), "image", [1, 1, side, side], ["heatmaps", "quality"]
 
 
 def correlated(folder: Path) -> str:
@@ -130,22 +151,17 @@ def entry(role: str, digest: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, nargs="+", help="several of one specialist become a committee")
     parser.add_argument("--role", choices=["detector", "locator", *REFINERS], default="detector")
     parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[2] / "models")
     parser.add_argument("--keep", type=float, default=0.0, help="share of the weights that training started from, with --start")
     parser.add_argument("--side", type=int, default=256, help="of the detector's input; the manifest must say the same")
     args = parser.parse_args()
-    saved = torch.load(args.checkpoint, weights_only=True)
-    correlation = correlated(args.checkpoint.parent) if args.role == "locator" else None
-    holder, net, name, shape, outputs = network(args.role, args.side, saved.get("network", "unet"))
-    weights = saved["average"]
-    if args.keep and not saved.get("begun"):
-        raise SystemExit(f"{args.checkpoint} does not know what it started from; --keep needs a training with --start")
-    if args.keep:
-        weights = {k: v.lerp(saved["begun"][k], args.keep) if v.dtype.is_floating_point else v for k, v in weights.items()}
-    holder.load_state_dict(weights)
-    holder.eval(), net.eval()
+    if len(args.checkpoint) > 1 and args.role not in REFINERS:
+        parser.error(f"a {args.role} comes from one checkpoint")
+    members = [reached(checkpoint, args.keep) for checkpoint in args.checkpoint]
+    correlation = correlated(args.checkpoint[0].parent) if args.role == "locator" else None
+    net, name, shape, outputs = network(args.role, args.side, members)
     part = args.models / f"{args.role}.onnx.part"
     torch.onnx.export(
         net, (torch.zeros(*shape),), str(part), input_names=[name], output_names=outputs,
@@ -177,7 +193,7 @@ def main() -> None:
     if count != 1:
         raise SystemExit(f"{manifest}: no sha256 under [{args.role}] to bring up to date; set it to {digest}")
     manifest.write_text(text)
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, opset {model.opset_import[0].version}, sha256 {digest}, {saved['seen']} samples")
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, opset {model.opset_import[0].version}, sha256 {digest}, {' and '.join(str(m['seen']) for m in members)} samples")
 
 
 if __name__ == "__main__":

@@ -51,10 +51,11 @@ class Loop:
 
     Another `length` ends the same phase sooner or later: the rate falls to the new end. A phase that has ended, and one of another
     name, starts anew with the weights reached. Without a checkpoint the weights come from `start`, a checkpoint or an exported model
-    (`images` then gives pictures to measure its normalisations on); `export.py --keep` can mix those in again.
+    (`images` then gives pictures to measure its normalisations on, `member` says which network of a committee); `export.py --keep` can mix
+    those in again.
     """
 
-    def __init__(self, net: torch.nn.Module, work: Path, length: int, rate: float, start: Path | None = None, images=None, phase: str = "", decay: float = 0.02, **kept):
+    def __init__(self, net: torch.nn.Module, work: Path, length: int, rate: float, start: Path | None = None, images=None, member: int = 1, phase: str = "", decay: float = 0.02, **kept):
         self.net, self.work, self.length, self.rate, self.phase, self.kept = net, work, length, rate, phase, kept
         self.optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=decay)
         self.seen, self.done, self.begun = 0, 0, None
@@ -64,7 +65,7 @@ class Loop:
             self.resume(torch.load(self.checkpoint, weights_only=True))
             return
         if start is not None and start.suffix == ".onnx":
-            weights.start(net, start, images(128))
+            weights.start(net, start, images(128), member)
         elif start is not None:
             saved = torch.load(start, weights_only=True)
             net.load_state_dict(saved["average"])

@@ -217,6 +217,21 @@ class Refiner(nn.Module):
         return (heat, self.coarse(y1)) if coarse else heat
 
 
+class Committee(nn.Module):
+    """Specialists for the same vertebra that learnt apart, as one: the mean of their logits.
+
+    That is the geometric mean of their distributions (a logarithmic opinion pool, Genest & Zidek 1986): two peaks a little apart become one
+    in the middle, and "not the body I was promised" keeps its logit.
+    """
+
+    def __init__(self, members: list[Refiner]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, patch):
+        return torch.stack([member(patch) for member in self.members]).mean(0)
+
+
 LOCATED = 10  # C2's four corners, C7's four corners and two spinolaminar ends
 
 

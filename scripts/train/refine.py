@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--packs", type=Path, help="where the packed films lie (default: the folder above --work)")
     parser.add_argument("--work", type=Path, required=True, help="where checkpoints and logs go")
     parser.add_argument("--start", type=Path, help="checkpoint of another role, or an exported model, to start from")
+    parser.add_argument("--member", type=int, default=1, help="which network of a committee to start from, counted from 1")
     parser.add_argument("--patches", type=int, default=150000, help="length of this phase; the learning rate falls to its end")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -115,7 +116,7 @@ def main() -> None:
         print(f"{folder}: {len(films.Store(packs[-1]).index)} films", flush=True)
     net = Refiner().to(memory_format=torch.channels_last)
     samples = Samples(packs, args.share, args.seed, lambda rng, image, film: patches.sample(rng, image, film, args.role), lambda film: patches.usable(film, args.role))
-    loop = Loop(net, args.work, args.patches, args.rate, args.start, samples.images)
+    loop = Loop(net, args.work, args.patches, args.rate, args.start, samples.images, args.member)
     samples.seed += loop.seen
     loader = DataLoader(samples, args.batch, num_workers=args.workers, prefetch_factor=3 if args.workers else None)
 

@@ -47,9 +47,22 @@ def fill(target: torch.Tensor, values: np.ndarray) -> None:
         target[: len(values)] = torch.from_numpy(values.astype(np.float32))
 
 
-def take(net: nn.Module, path: Path, picture: torch.Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def member(theirs: list[tuple[str, list[np.ndarray]]], ours: list[nn.Module], number: int) -> list[tuple[str, list[np.ndarray]]]:
+    """The layers of member `number` of a committee, counted from 1; of a single network all of them."""
+    convolutions = sum(kind == "Conv" for kind, _ in theirs), sum(isinstance(layer, nn.Conv2d) for layer in ours)
+    count = convolutions[0] // max(1, convolutions[1])
+    if count < 2 or convolutions[0] % convolutions[1] or len(theirs) % count:
+        count = 1
+    if not 1 <= number <= count:
+        raise ValueError(f"{count} networks are in it, and number {number} was asked for")
+    size = len(theirs) // count
+    return theirs[(number - 1) * size : number * size]
+
+
+def take(net: nn.Module, path: Path, picture: torch.Tensor, number: int) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Fills `net` from the model; returns the convolutions into which a normalisation had been folded, with that one."""
-    ours, folded, theirs = iter(computed(net, picture)), [], stored(path)
+    layers = computed(net, picture)
+    ours, folded, theirs = iter(layers), [], member(stored(path), layers, number)
     for kind, weights in theirs:
         layer = next(ours, None)
         if not isinstance(layer, LAYERS[kind]):
@@ -96,12 +109,12 @@ def restore(folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]], net: nn.Module, pict
             layer.weight.mul_(scale[:, None, None, None])
 
 
-def start(net: nn.Module, path: Path, pictures: torch.Tensor) -> None:
-    """Makes `net` answer as the exported model at `path` does; `pictures` are a batch or two it will be trained on."""
+def start(net: nn.Module, path: Path, pictures: torch.Tensor, number: int = 1) -> None:
+    """Makes `net` answer as the exported model at `path` does, or as its member `number`; `pictures` are a batch or two it will be trained on."""
     training = net.training
     net.eval()
     try:
-        folded = take(net, path, pictures[:1])
+        folded = take(net, path, pictures[:1], number)
     except ValueError as reason:
         raise SystemExit(f"{path} is no model of this network: {reason}") from None
     before = answers(net, pictures[:2])
@@ -109,7 +122,7 @@ def start(net: nn.Module, path: Path, pictures: torch.Tensor) -> None:
     worst = max(float((a - b).abs().max() / (b.max() - b.min())) for a, b in zip(answers(net, pictures[:2]), before))
     if worst > 1e-3:
         raise SystemExit(f"{path}: the network started from it answers otherwise than the model, by {worst:.1e} of the range")
-    print(f"starts from {path}: {len(folded)} normalisations restored on {len(pictures)} pictures", flush=True)
+    print(f"starts from {path}, member {number}: {len(folded)} normalisations restored on {len(pictures)} pictures", flush=True)
     net.train(training)
 
 
