@@ -30,15 +30,17 @@ struct Shot {
     path: PathBuf,
     patient: u32,
     view: &'static str,
-    /// By the phantom's truth: a level lies outside the field, or the shoulders hide C7.
-    repeat: bool,
+    /// By the phantom's truth: a level lies outside the field.
+    cut_off: bool,
+    /// The shoulders hide C7: a repeat where the models are sure of that, else a look.
+    hidden: bool,
 }
 
 fn shot(folder: &Path, patient: u32, view: &'static str) -> Shot {
     let path = folder.join(format!("phantom-{patient:06}-{view}.dcm"));
     let truth: Value = serde_json::from_slice(&std::fs::read(path.with_extension("truth.json")).unwrap()).unwrap();
     let clipped = !truth["clipped"].as_array().unwrap().is_empty();
-    Shot { path, patient, view, repeat: clipped || truth["c7_visibility"] == "hidden" }
+    Shot { path, patient, view, cut_off: clipped, hidden: truth["c7_visibility"] == "hidden" }
 }
 
 fn phantoms(room: &Room, name: &str, patients: &std::ops::Range<u32>, views: &[&str], fault: &str) -> PathBuf {
@@ -62,7 +64,7 @@ fn script(room: &Room) -> Vec<Shot> {
     for patient in CUT {
         let cut = phantoms(room, "cut", &(patient..patient + 1), &views[..1], "cut-below=10");
         let made = shot(&cut, patient, "neutral");
-        assert!(made.repeat, "the truth knows that it is cut off");
+        assert!(made.cut_off, "the truth knows that it is cut off");
         // The same patient, some minutes before the film that stays.
         let changes = ["-m", "AcquisitionTime=080000", "-m", "ContentTime=080001"];
         shots.push(Shot { path: room.altered(&made.path, &format!("cut-{patient}.dcm"), &changes), ..made });
@@ -120,9 +122,18 @@ fn an_afternoon_of_twenty_patients() {
     for shot in &shots {
         let report = &told[&name(&shot.path)];
         let quality = &report["quality"];
-        assert_eq!(quality["verdict"] == "repeat", shot.repeat, "{}: {quality:#}", shot.path.display());
+        // Whether a C7 behind the shoulders ends within the field cannot be seen to the millimetre.
+        let due = match (shot.cut_off, shot.hidden) {
+            (_, true) => quality["verdict"] != "accept",
+            (true, false) => quality["verdict"] == "repeat",
+            (false, false) => quality["verdict"] != "repeat",
+        };
+        assert!(due, "{}: {quality:#}", shot.path.display());
         if shot.path.file_name().unwrap().to_str().unwrap().starts_with("cut-") {
-            assert_eq!(quality["reasons"][0]["code"], "level_cut_off");
+            assert_eq!(
+                (&quality["verdict"], &quality["reasons"][0]["code"]),
+                (&json!("repeat"), &json!("level_cut_off"))
+            );
         }
     }
     let ids: BTreeSet<&str> = told.values().map(|r| r["report_id"].as_str().unwrap()).collect();
@@ -143,7 +154,8 @@ fn an_afternoon_of_twenty_patients() {
     }
 
     check_studies(&broker, &shots, &told);
-    check_statistics(&room, &broker, &shots);
+    let suggested = shots.iter().filter(|s| told[&name(&s.path)]["quality"]["verdict"] == "repeat").count();
+    check_statistics(&room, &broker, shots.len(), suggested);
 }
 
 /// The retained studies, patient by patient.
@@ -167,7 +179,10 @@ fn check_studies(broker: &Mosquitto, shots: &[Shot], told: &BTreeMap<String, Val
             let film = films.iter().find(|f| f["report_id"] == report["report_id"]).unwrap();
             let cut = name(&shot.path).starts_with("cut-");
             // Of a neutral film that cannot be read, and was not taken again, neither header nor neck tells anything.
-            let silent = shot.view == "neutral" && shot.repeat && !cut && report["view"]["position"] == "unknown";
+            let silent = shot.view == "neutral"
+                && (shot.cut_off || shot.hidden)
+                && !cut
+                && report["view"]["position"] == "unknown";
             assert_eq!(film["position"], if silent { "unknown" } else { shot.view }, "patient {patient}: {study:#}");
             assert_eq!(film["status"] == "replaced", cut, "patient {patient}: {film:#}");
             assert_eq!(film["decision"]["action"] == "repeat", cut || name(&shot.path) == "phantom-007202-neutral.dcm");
@@ -183,10 +198,9 @@ fn check_studies(broker: &Mosquitto, shots: &[Shot], told: &BTreeMap<String, Val
 }
 
 /// `sagitta rejects` and `P/rejects` against the script.
-fn check_statistics(room: &Room, broker: &Mosquitto, shots: &[Shot]) {
-    let suggested = shots.iter().filter(|s| s.repeat).count();
+fn check_statistics(room: &Room, broker: &Mosquitto, films: usize, suggested: usize) {
     let expected = json!({
-        "films": shots.len(), "repeated": 4, "suggested": suggested, "accepted": 1, "undecided": shots.len() - 5,
+        "films": films, "repeated": 4, "suggested": suggested, "accepted": 1, "undecided": films - 5,
         "both_repeat": 3, "suggested_only": 0, "decided_only": 1, "both_keep": 1,
     });
     let printed = Command::new(env!("CARGO_BIN_EXE_sagitta"))

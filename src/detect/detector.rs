@@ -331,10 +331,16 @@ impl Neck {
         let within = |v: f64, length: f64| (-margin..=length + margin).contains(&v);
         let (width, height) = self.size;
         let on_film = |l: &Landmark| within(l.position.x, width) && within(l.position.y, height);
-        // One that the global model had reasons not to name must be told whole, and lie on the film with an end-plate or a wall.
+        // One that the global model had reasons not to name must be told whole, and lie on the film with an end-plate or a wall, further
+        // from the edge than their spreads: one that lies beyond it is drawn to the edge.
         let corners = || opinion.landmarks.iter().take(Corner::ALL.len()).flatten();
         let whole = corners().filter(|l| l.confidence >= LEAST_ALONE).count() == Corner::ALL.len();
-        let shown = corners().filter(|l| on_film(l)).count() >= LEAST_ON_FILM;
+        let clear = |v: f64, spread: f64, length: f64| (spread..=length - spread).contains(&v);
+        let shows = |l: &Landmark| {
+            let spread = l.covariance.sigma();
+            clear(l.position.x, spread, width) && clear(l.position.y, spread, height)
+        };
+        let shown = corners().filter(|l| shows(l)).count() >= LEAST_ON_FILM;
         if !(known || whole && shown) {
             return;
         }
