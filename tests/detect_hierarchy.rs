@@ -90,6 +90,22 @@ fn a_specialist_that_looks_again_errs_less_than_each_of_its_looks() {
 }
 
 #[test]
+fn a_c7_that_is_hardly_shown_is_looked_at_again_from_where_it_was_found() {
+    let shifted = [Vertebra::C4, Vertebra::C7].into_iter().flat_map(corners).map(|k| (k, (3.0, 0.0))).collect();
+    let mischief = Mischief { sigma: Some(4.0), shifted, ..Mischief::default() };
+    for facing in [Facing::Left, Facing::Right] {
+        let (film, truth) = plain(facing);
+        let (detector, _) = detector(mischief.clone());
+        let engine = Specialist { leans: 0.4, ..*Specialist::boxed(6, false) };
+        let mut detector = detector.with_specialist(&Vertebra::ALL, Box::new(engine), specialist_model(6)).unwrap();
+        let detection = detector.detect(&film).unwrap();
+        let (once, twice) =
+            (off_corners(&detection, &truth, Vertebra::C4), off_corners(&detection, &truth, Vertebra::C7));
+        assert!(once > 0.04 && twice < 0.6 * once, "C4 {once:.4}, C7 {twice:.4}");
+    }
+}
+
+#[test]
 fn where_both_are_sure_of_different_places_the_landmark_is_disputed_and_wide() {
     let shifted = corners(Vertebra::C4).map(|k| (k, (2.5, 0.0))).collect();
     let (film, truth) = plain(Facing::Left);

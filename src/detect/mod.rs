@@ -19,7 +19,8 @@
 //! Only the global model is needed; every other stage may be missing. Of two estimates the better one by its spread stays;
 //! where they contradict each other the landmark is disputed and its spread widened.
 //!
-//! A specialist may look several times, from beside where it found its vertebra; what it says is the mean.
+//! A specialist may look several times, from beside where it found its vertebra; what it says is the mean. At a C7 that is hardly shown
+//! it looks a second time, from where film and column together say that C7 stands.
 //!
 //! On failure of an engine the film has no detection; a landmark that is not on the film is absent, never guessed.
 
@@ -33,6 +34,7 @@ mod honest;
 mod locate;
 mod looks;
 mod merge;
+mod neck;
 mod patch;
 mod preprocess;
 mod refine;

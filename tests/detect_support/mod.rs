@@ -250,6 +250,9 @@ pub(crate) fn specialist_model(batch: usize) -> RefinerModel {
     }
 }
 
+/// Where on a patch the body's centre is promised to be.
+const PROMISED: (f64, f64) = (64.0 - FRAME.behind * 46.0, 64.0);
+
 /// Finds the level that stands where its patch should show one.
 pub(crate) struct Specialist {
     pub(crate) model: RefinerModel,
@@ -258,6 +261,8 @@ pub(crate) struct Specialist {
     pub(crate) refuses: bool,
     /// It errs by so many patch pixels along x, to the one side and to the other in turn.
     pub(crate) wobble: f64,
+    /// What it finds is drawn by this share to where it was promised, and then it is unsure.
+    pub(crate) leans: f64,
 }
 
 impl Specialist {
@@ -268,18 +273,17 @@ impl Specialist {
             precision: "fp32".into(),
             sha256: "1".repeat(64),
         };
-        Box::new(Self { model: specialist_model(batch), facts, refuses, wobble: 0.0 })
+        Box::new(Self { model: specialist_model(batch), facts, refuses, wobble: 0.0, leans: 0.0 })
     }
 
     /// The marks of the level nearest to the promised place, on one patch.
     fn marks(patch: &[f32]) -> Vec<Option<(f64, f64)>> {
-        let promised = (64.0 - FRAME.behind * 46.0, 64.0);
         let corners = |v: usize| (4 * v..4 * v + 4).map(|k| find(patch, PATCH, k)).collect::<Vec<_>>();
         let off = |v: usize| {
             let found: Vec<_> = corners(v).into_iter().flatten().collect();
             let n = found.len() as f64;
             let (x, y) = found.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0 / n, s.1 + p.1 / n));
-            (found.len() >= 3).then(|| (x - promised.0).hypot(y - promised.1))
+            (found.len() >= 3).then(|| (x - PROMISED.0).hypot(y - PROMISED.1))
         };
         let nearest = (0..6).filter_map(|v| Some((off(v)?, v))).min_by(|a, b| a.0.total_cmp(&b.0));
         nearest.map_or_else(Vec::new, |(_, v)| {
@@ -303,10 +307,18 @@ impl Engine for Specialist {
         let area = PATCH_MAP * PATCH_MAP;
         let mut maps = vec![-6.0_f32; batch * 6 * area];
         for (n, patch) in input.data().chunks_exact(PATCH * PATCH).enumerate().filter(|_| !self.refuses) {
-            for (k, mark) in Self::marks(patch).into_iter().enumerate() {
+            let marks = Self::marks(patch);
+            let corners: Vec<_> = marks.iter().take(4).copied().flatten().collect();
+            let beside = |of: &dyn Fn(&(f64, f64)) -> f64, promised: f64| {
+                self.leans * (corners.iter().map(of).sum::<f64>() / corners.len().max(1) as f64 - promised)
+            };
+            let drawn = (beside(&|p| p.0, PROMISED.0), beside(&|p| p.1, PROMISED.1));
+            for (k, mark) in marks.into_iter().enumerate() {
                 if let Some((x, y)) = mark {
                     let at = (6 * n + k) * area;
-                    paint(&mut maps[at..at + area], PATCH_MAP, ((x + self.wobble) / 2.0, y / 2.0), 1.5, 14.0);
+                    let place = ((x + self.wobble - drawn.0) / 2.0, (y - drawn.1) / 2.0);
+                    let sigma = if self.leans > 0.0 { 3.0 } else { 1.5 };
+                    paint(&mut maps[at..at + area], PATCH_MAP, place, sigma, 14.0);
                 }
             }
         }
